@@ -147,7 +147,8 @@ pub trait EventStreamExt<E>: Stream {
     ///
     /// # Panics
     /// A panic of `key`, or of the key's `Hash` or `Eq`, is a panic of `poll_next`. The delivery that was
-    /// just taken counts as dropped, and the next poll continues with the next delivery.
+    /// just taken, or was about to be yielded, counts as dropped, and the next poll continues with the next
+    /// delivery.
     ///
     /// # Cancel safety
     /// Dropping the future of `next()` loses nothing: the waiting deliveries and their times stay in the

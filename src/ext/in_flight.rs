@@ -197,7 +197,7 @@ pin_project! {
 
     impl<Fut> PinnedDrop for Work<Fut> {
         // Guarded: a panic of a future's `Drop` would make `FuturesUnordered` leak the remaining
-        // futures, and publishers would wait forever for the acks stored beside them.
+        // futures, and publishers would wait for ever for the acks stored beside them.
         fn drop(this: Pin<&mut Self>) {
             let mut work = this.project().work;
             catch(|| work.set(None));

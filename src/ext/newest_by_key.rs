@@ -16,13 +16,14 @@ const MIN_CAPACITY: usize = 16;
 /// The newest delivery of each key.
 ///
 /// # Invariants
-/// 1. `places` has the number of an entry of `entries` for each of its keys, unless a user's `Hash` or
-///    `Eq` has panicked. A key without its place is then treated as a new key, and a place without its
-///    entry is overwritten: each delivery is still yielded.
+/// 1. `numbers` has the number of an entry of `entries` for each of its keys, unless a user's `Hash` or
+///    `Eq` has panicked. The delivery that was inserted or popped is then dropped. A key without a number
+///    counts as new, and a number without an entry is replaced: the other deliveries are still yielded.
 /// 2. Entries are numbered in the order in which they were taken, so the first entry is due first.
 pub(crate) struct NewestByKey<K, E> {
-    places: HashMap<SharedKey<K>, u64>,
+    numbers: HashMap<SharedKey<K>, u64>,
     entries: BTreeMap<u64, Entry<K, E>>,
+    /// The number of deliveries ever taken.
     taken: u64,
 }
 
@@ -45,14 +46,14 @@ impl<K: Hash + Eq, E> NewestByKey<K, E> {
         let number = self.taken;
         self.taken += 1;
         let mut old = None;
-        if let Some(place) = self.places.get_mut(&*key) {
-            old = self.entries.remove(&std::mem::replace(place, number));
+        if let Some(known) = self.numbers.get_mut(&*key) {
+            old = self.entries.remove(&std::mem::replace(known, number));
         }
         let (key, superseded) = if let Some(old) = old {
             (old.key, Some(old.delivery))
         } else {
             let key = SharedKey(Arc::new(key));
-            self.places.insert(SharedKey(Arc::clone(&key.0)), number);
+            self.numbers.insert(SharedKey(Arc::clone(&key.0)), number);
             (key, None)
         };
         let entry = Entry { key, delivery, due };
@@ -63,8 +64,8 @@ impl<K: Hash + Eq, E> NewestByKey<K, E> {
     /// Takes the delivery that was taken first.
     pub(crate) fn pop_first(&mut self) -> Option<Delivery<E>> {
         let (_, Entry { key, delivery, .. }) = self.entries.pop_first()?;
-        self.places.remove(&key);
-        self.places.shrink_if_sparse(MIN_CAPACITY);
+        self.numbers.remove(&key);
+        self.numbers.shrink_if_sparse(MIN_CAPACITY);
         Some(delivery)
     }
 }
@@ -72,7 +73,7 @@ impl<K: Hash + Eq, E> NewestByKey<K, E> {
 impl<K, E> NewestByKey<K, E> {
     pub(crate) fn new() -> Self {
         Self {
-            places: HashMap::new(),
+            numbers: HashMap::new(),
             entries: BTreeMap::new(),
             taken: 0,
         }

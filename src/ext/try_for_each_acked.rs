@@ -119,9 +119,11 @@ impl<T, Error> TryForEachAcked<T, Error> {
     /// ready with `()` when the stream has ended and all work is complete. `f` owns the event, so
     /// `f` can put the event into the error if `on_error` needs the event.
     ///
+    /// # Panics
+    /// A panic of `on_error` is a panic of this future.
+    ///
     /// # Cancel safety
-    /// See [`try_for_each_acked`](crate::EventStreamExt::try_for_each_acked). A panic of `on_error`
-    /// is a panic of this future.
+    /// See [`try_for_each_acked`](crate::EventStreamExt::try_for_each_acked).
     ///
     /// # Examples
     /// ```

@@ -151,7 +151,7 @@ impl<E: Send + Sync + 'static> AnyHandlerRef<E> {
         Some(Self::new(name.into(), (*address).clone()))
     }
 
-    /// Aborts the handler or group listed under `name`. Returns false if it has ended.
+    /// Aborts the handler or group listed under `name`. Returns `false` if it has ended.
     pub(super) fn abort_by_name(names: &HandlerNames, name: &str) -> bool {
         let found = Self::find(names, name);
         found

@@ -266,7 +266,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     }
 
     /// Ends the handler with this name at once, or the group and all of its handlers, as
-    /// [`HandlerRef::abort`] does. Returns false if there is none. Never waits.
+    /// [`HandlerRef::abort`] does. Returns `false` if there is none. Never waits.
     ///
     /// # Examples
     /// ```

@@ -91,8 +91,8 @@ impl<E: Sync, H: Handler<E>, F: FnMut() -> H + Send + 'static> AnyFactory<E> for
 /// The factory of a handler, and the restarts so far.
 ///
 /// # Invariants
-/// 1. `restarts` holds at most `restart.max` times, oldest first. Times before the period are
-///    removed at every panic: a large `max` costs no memory.
+/// 1. `restarts` holds at most `restart.max` times, oldest first. Each panic removes the times before the
+///    period: the memory is that of the panics within a period, also if `max` is large.
 pub(super) struct RestartState<E> {
     factory: UserValue<Box<dyn AnyFactory<E>>>,
     restart: Restart,

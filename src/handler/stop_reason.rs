@@ -69,11 +69,11 @@ pub enum StopReason {
     /// panicked during the removal; then `stopped` returns [`Removed`](Self::Removed).
     Panicked(String),
     /// The handler panicked, with this message, and its factory will make a new handler: given to
-    /// [`terminate`](crate::Handler::terminate) alone. The place of the handler has not ended, so
-    /// `stopped` never returns this reason.
+    /// [`terminate`](crate::Handler::terminate) alone. The new handler has the same name and the same
+    /// [`HandlerRef`](crate::HandlerRef), so `stopped` never returns this reason.
     ///
-    /// If the factory panics, the place ends by [`Panicked`](Self::Panicked), and no `terminate` is
-    /// called any more.
+    /// If the factory panics, `stopped` returns [`Panicked`](Self::Panicked), and no `terminate` is called
+    /// any more.
     Restarted(String),
     /// Another handler has replaced the handler.
     Swapped,

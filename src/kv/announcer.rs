@@ -18,7 +18,7 @@ use crate::util::timer::Deadline;
 use crate::{EventManager, Overflow, Receipt, SubscriberInfo};
 
 /// The interval for checking the remaining subscribers, once a disconnected subscriber may hold its
-/// event forever.
+/// event for ever.
 const RECHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 pub(super) struct Announcer<V: Send + Sync + 'static> {
@@ -78,10 +78,10 @@ impl<V: Send + Sync + 'static> Announcer<V> {
             let result = Pin::new(&mut delivery).poll(cx);
             match delivery.waiting_for() {
                 None if result.is_pending() => Poll::Pending,
-                pending => Poll::Ready((result, pending.unwrap_or_default())),
+                waiting_for => Poll::Ready((result, waiting_for.unwrap_or_default())),
             }
         });
-        let (result, mut pending) = stored.await;
+        let (result, mut waiting_for) = stored.await;
         if let Poll::Ready(result) = result {
             return result.map(drop);
         }
@@ -89,17 +89,20 @@ impl<V: Send + Sync + 'static> Announcer<V> {
         loop {
             let waited = start.elapsed();
             // Disconnect each subscriber over its limit.
-            let is_overdue =
-                |subscriber: &SubscriberInfo| limit(subscriber).is_some_and(|l| l <= waited);
-            let (overdue, in_time): (Vec<_>, Vec<_>) = pending.iter().partition(|o| is_overdue(o));
+            let is_overdue = |subscriber: &SubscriberInfo| {
+                limit(subscriber).is_some_and(|limit| limit <= waited)
+            };
+            let (overdue, in_time): (Vec<_>, Vec<_>) = waiting_for
+                .iter()
+                .partition(|subscriber| is_overdue(subscriber));
             for subscriber in &overdue {
                 self.events.disconnect(subscriber.id());
             }
             if in_time.is_empty() && !overdue.is_empty() {
                 return Ok(());
             }
-            // Wait until the next limit. A disconnected subscriber may hold its event forever, which
-            // keeps `delivery` pending, so the remaining subscribers are checked again regularly.
+            // Wait until the next limit. A disconnected subscriber may hold its event for ever, and then
+            // `delivery` stays pending: check the remaining subscribers again at intervals.
             let limits = in_time.into_iter().filter_map(limit);
             let next = limits.map(|limit| limit.saturating_sub(waited));
             let next = next
@@ -111,7 +114,7 @@ impl<V: Send + Sync + 'static> Announcer<V> {
             if let Some(result) = finish_in_time(&mut delivery, next).await {
                 return result.map(drop);
             }
-            pending = delivery.waiting_for().unwrap_or_default();
+            waiting_for = delivery.waiting_for().unwrap_or_default();
         }
     }
 }

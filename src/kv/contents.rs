@@ -30,7 +30,7 @@ pub(super) fn remove<V>(values: &mut Values<V>, key: &str) -> Option<Arc<V>> {
 /// # Invariants
 /// 1. `values` turns into the exit reason once, under the owner's lock, in the same step as the
 ///    name becomes free. So a name never belongs to an ended bucket.
-/// 2. `exit` holds the same reason soon after. Callers of `stopped` would wait forever otherwise.
+/// 2. `exit` holds the same reason soon after. Callers of `stopped` would otherwise wait for ever.
 /// 3. Only the holder of `write_lock` replaces values, so that `update` overwrites no change.
 /// 4. No value is cloned or dropped while `values` is locked, because both run user code, which may
 ///    call the bucket.

@@ -304,7 +304,7 @@ impl<V: Send + Sync + 'static> Registry<V> {
         });
         if is_closed.await {
             // The registry's task notices the close only at its next event, and until then may wait
-            // forever for the subscribers of the last event. Stop delivery here instead.
+            // for ever for the subscribers of the last event. Stop delivery here instead.
             table.stop_delivery();
         }
     }

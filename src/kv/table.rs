@@ -35,8 +35,8 @@ pub(super) struct Table<V> {
 /// 3. `enqueued` counts the events ever queued, and so is the number of the newest event. Each
 ///    bucket knows the numbers of its two events, which lets a watch recognize events of its
 ///    snapshot.
-/// 4. `names` is the result of all events up to the number `enqueued`, so a snapshot and its number
-///    agree.
+/// 4. Unless delivery has stopped, `names` is the result of all events up to the number `enqueued`: a
+///    snapshot and its number agree.
 ///
 /// By 1, a bucket with values is never dropped for the last time. So dropping an event runs no user
 /// code, and needs no guard.

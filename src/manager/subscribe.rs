@@ -156,10 +156,11 @@ impl<E: Send + Sync + 'static> EventManager<E> {
 
     /// Disconnects a subscription: the way to get past a stuck reader.
     ///
-    /// The subscription is detached at once: receipts report its unread events as `dropped`, and publishers
-    /// no longer wait for it. The stream still yields the unread events and then ends. An event in flight
-    /// must still be acknowledged. A handler is aborted, also in a group, by its own id; the id of the
-    /// group aborts the group with all of its handlers. Returns false if no such subscription is attached.
+    /// The subscription is detached at once: receipts of its unread events list the subscription as
+    /// unfinished, and publishers no longer wait. The stream still yields the unread events and then ends.
+    /// An event in flight must still be acknowledged. A handler is aborted, also in a group, by its own id;
+    /// the id of the group aborts the group with all of its handlers. Returns `false` if no such
+    /// subscription is attached.
     ///
     /// # Examples
     /// ```

@@ -77,11 +77,11 @@ impl<E: Clone> Subscription<E> {
         }
     }
 
-    /// Polls for the next event. If `tell_missed`, a preceding loss is returned first, as `Missed`.
+    /// Polls for the next event. If `report_missed`, a preceding loss is returned first, as `Missed`.
     pub(super) fn poll_received(
         &mut self,
         cx: &Context<'_>,
-        tell_missed: bool,
+        report_missed: bool,
     ) -> Poll<Option<Received<E>>> {
         if self.unyielded {
             return Poll::Ready(Some(Received::Event(self.yield_claimed())));
@@ -92,11 +92,11 @@ impl<E: Clone> Subscription<E> {
         }
         let mut tries = TRIES;
         loop {
-            if tell_missed && self.missed_before_next > 0 {
+            if report_missed && self.missed_before_next > 0 {
                 return Poll::Ready(Some(Received::Missed(self.take_missed())));
             }
             let more = self.poll_ahead(cx);
-            if tell_missed && self.missed_before_next > 0 {
+            if report_missed && self.missed_before_next > 0 {
                 continue;
             }
             if !ready!(more) {

@@ -20,7 +20,7 @@ pub trait AnySubscription {
 
     fn end_reason(&self) -> Option<EndReason>;
 
-    /// Returns true if the next poll yields an event that an earlier poll has claimed.
+    /// Returns whether the next poll yields an event that an earlier poll has claimed.
     fn has_unyielded(&self) -> bool;
 
     /// Takes the acknowledgement of the event that was just yielded.

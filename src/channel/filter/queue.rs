@@ -133,7 +133,7 @@ impl<T> FilterQueue<T> {
         usize::try_from(unread).expect("`unread` is the length of a deque")
     }
 
-    /// Returns true if the queue has room for an event beside `reserved` more. A closed queue never
+    /// Returns whether the queue has room for an event beside `reserved` more. A closed queue never
     /// has room. The reader may take events at the same time, so `false` can be outdated.
     #[inline]
     pub(crate) fn has_room(&self, reserved: u64) -> bool {

@@ -188,7 +188,7 @@ impl<E> Machine<E> {
         }
     }
 
-    /// Marks a subscriber without room as blocking. Returns false if the subscriber has room, is
+    /// Marks a subscriber without room as blocking. Returns `false` if the subscriber has room, is
     /// lossy, or was blocking before.
     fn block_queue(&mut self, id: SubscriberId) -> bool {
         let Some(member) = self.current(id) else {
@@ -209,7 +209,7 @@ impl<E> Machine<E> {
         true
     }
 
-    /// Returns true if the member's queue has room for an event beside the reserved events.
+    /// Returns whether the member's queue has room for an event beside the reserved events.
     pub(super) fn has_room(&self, member: &Member<E>) -> bool {
         let unread = member.queue.as_ref().map_or(0, |queue| queue.len());
         (unread as u64) + self.reserved < member.subscriber.window as u64
@@ -308,7 +308,7 @@ impl<E> Machine<E> {
         (Stored { seq, audience }, not_logged)
     }
 
-    /// Returns true if the subscriber gets the event. Disconnects a full subscriber with
+    /// Returns whether the subscriber gets the event. Disconnects a full subscriber with
     /// [`Overflow::Disconnect`], or a full subscriber that was overdue when the permit of the event was
     /// reserved.
     fn admits(&mut self, id: SubscriberId, room: Room, effects: &mut Effects<E>) -> bool {
@@ -336,7 +336,7 @@ impl<E> Machine<E> {
 
     /// Handles a subscriber's report: an event taken from its queue, or only finished.
     ///
-    /// Returns true if the subscriber was blocking and took an event.
+    /// Returns whether the subscriber was blocking and took an event.
     pub(crate) fn report_queue(
         &mut self,
         id: SubscriberId,

@@ -94,7 +94,7 @@ impl<E> Machine<E> {
     // ---- Leaving ----------------------------------------------------------------------------
 
     /// Detaches a subscriber whose stream was dropped and has settled the event in flight.
-    /// The member stays while deliveries are unacked. Returns `true` if the member was attached.
+    /// The member stays while deliveries are unacked. Returns whether the member was attached.
     pub(crate) fn leave(&mut self, key: u64, effects: &mut Effects<E>) -> bool {
         let was_attached = self.member(key).is_attached();
         self.detach(key, DetachedBy::Itself, Cause::Left, effects);

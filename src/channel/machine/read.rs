@@ -32,7 +32,7 @@ impl<E> Machine<E> {
         self.member_mut(key).take_backlog()
     }
 
-    /// Records the claim of event `seq` by a reporting subscriber. Returns `true` if the subscriber
+    /// Records the claim of event `seq` by a reporting subscriber. Returns whether the subscriber
     /// was blocking.
     pub(crate) fn report_claimed(&mut self, key: u64, seq: u64, effects: &mut Effects<E>) -> bool {
         let was_blocking = self.member(key).blocker.is_blocking();

@@ -31,7 +31,7 @@ pub(super) struct Answers {
     ending: Option<(Option<Arc<Identity>>, Option<Cause>)>,
     /// Why the handler, which is alone, did not finish the event.
     failure: Option<Cause>,
-    /// The progress for which the channel was told last.
+    /// The value of `answered` that the channel was told last; `None` if it must be told again.
     told: Option<usize>,
 }
 

@@ -63,7 +63,7 @@ impl<E: Send + Sync + 'static> RunnerSubscription<E> {
         }
     }
 
-    /// Takes the next event. Returns false if the event was overwritten, or must be polled for
+    /// Takes the next event. Returns `false` if the event was overwritten, or must be polled for
     /// again.
     #[inline]
     pub(super) fn take_ahead(&mut self) -> bool {

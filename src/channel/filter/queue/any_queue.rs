@@ -21,7 +21,7 @@ pub(crate) trait AnyQueue: Send + Sync {
     /// lock.
     fn front_and_cursor(&self) -> (Option<u64>, CursorState);
 
-    /// Returns true if event `seq` is unread.
+    /// Returns whether event `seq` is unread.
     fn contains(&self, seq: u64) -> bool;
 
     /// Refuses further events and returns the waker. Unread events stay readable; their tickets
