@@ -21,7 +21,7 @@ impl<E> Channel<E> {
         self.handler_names.get_or_init(Arc::default)
     }
 
-    /// Returns the handler or the group with this id, if there is one, and whether it is attached.
+    /// Returns the handler or the group with this id, and whether it is attached.
     pub(crate) fn find_runner(&self, id: SubscriberId) -> Option<(names::Entry, bool)> {
         let is_attached = self.state.lock().machine.is_task_attached(id);
         let entry = self.handler_names().find_subscriber(id)?;
@@ -38,9 +38,10 @@ impl<E> Channel<E> {
             entry.abort_by_name();
         }
         self.close();
-        // Handlers that were added meanwhile. A second abort would cut a `terminate` short.
+        // Abort the handlers that were added meanwhile, and not the successors of swaps: a second abort
+        // would cut a `terminate` short.
         for late in self.handler_names().entries() {
-            if !entries.iter().any(|entry| Arc::ptr_eq(entry, &late)) {
+            if !entries.iter().any(|entry| entry.id() == late.id()) {
                 late.abort_by_name();
             }
         }
@@ -55,7 +56,7 @@ impl<E> Channel<E> {
         self.state.lock().machine.issue_id()
     }
 
-    /// Returns the progress that the runner of a group tells; `None` for others.
+    /// Returns the progress of a group, which its runner tells; `None` for other subscribers.
     pub(crate) fn group_progress(&self, group: SubscriberId) -> Option<Arc<GroupProgress>> {
         self.state.lock().machine.group_progress(group).cloned()
     }
@@ -119,8 +120,8 @@ impl<E> Channel<E> {
         });
     }
 
-    /// Returns the subscribers whose runners have not ended, except for observers. A group is named by the
-    /// handler that is handling an event, if there is one.
+    /// Returns the handlers whose runners have not ended, except for observers. For a group, returns the
+    /// handler that is handling an event, if any.
     pub(crate) fn running(&self) -> Vec<SubscriberInfo> {
         let state = self.state.lock();
         let now = state.now();

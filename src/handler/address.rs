@@ -131,8 +131,8 @@ impl<E> HandlerAddress<E> {
 }
 
 impl<E: Send + Sync + 'static> Address for HandlerAddress<E> {
-    fn has_id(&self, id: SubscriberId) -> bool {
-        self.id == id
+    fn id(&self) -> SubscriberId {
+        self.id
     }
 
     fn find_member(&self, id: SubscriberId) -> Option<Entry> {

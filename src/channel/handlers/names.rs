@@ -9,8 +9,8 @@ use crate::util::sync::{Arc, Mutex};
 
 /// The address of a handler or a group, behind its name.
 pub(crate) trait Address: Send + Sync {
-    /// Returns whether this is the address of the handler or the group with this id.
-    fn has_id(&self, id: SubscriberId) -> bool;
+    /// Returns the id of the handler or the group. A swap keeps the id.
+    fn id(&self) -> SubscriberId;
     /// Returns the handler of the group with this id.
     fn find_member(&self, id: SubscriberId) -> Option<Entry>;
     /// Ends the handler that has the name at once: the handler found by the name, or the successor of a swap
@@ -96,7 +96,7 @@ impl HandlerNames {
     /// Returns the entry of the handler or the group with this id, also of a handler of a group.
     pub(crate) fn find_subscriber(&self, id: SubscriberId) -> Option<Entry> {
         self.entries().into_iter().find_map(|entry| {
-            if entry.has_id(id) {
+            if entry.id() == id {
                 return Some(entry);
             }
             entry.find_member(id)
