@@ -42,11 +42,10 @@ pub enum Overflow {
     #[default]
     Wait,
     /// Publishers wait for the subscriber up to this duration. Then the subscriber is disconnected,
-    /// as by [`Disconnect`](Self::Disconnect), so that one stuck reader cannot block publishers for
-    /// longer.
+    /// as by [`Disconnect`](Self::Disconnect), so a stuck reader cannot block publishers for longer.
     ///
-    /// The time runs while at least one publisher waits for the subscriber, and stands still while
-    /// none waits. A cancelled publisher does not reset the time; a read of the subscriber does.
+    /// The time runs while a publisher waits for the subscriber, and stands still while no publisher
+    /// waits. A cancelled publisher does not reset the time; a read of the subscriber does.
     /// For a filtered subscriber, only the publisher at the front of the wait queue is known to
     /// wait, because filters are evaluated when their publisher reaches the front. The policy
     /// limits waiting for room, not waiting for acknowledgements. A subscriber that has read
@@ -57,8 +56,8 @@ pub enum Overflow {
     /// event is stored; a subscriber with room by then stays.
     ///
     /// The waiting publishers check the clock, each woken by a timer; there is no background task.
-    /// Publishers wait on any executor, and one that waits in a runtime may be polled in another
-    /// runtime, or outside of any: see [Time limits](crate#time-limits).
+    /// Publishers wait on any executor. A publisher that has waited in a runtime may be polled in another
+    /// runtime, or outside of all runtimes: see [Time limits](crate#time-limits).
     ///
     /// ```
     /// use std::time::Duration;
@@ -204,8 +203,8 @@ impl SubscribeOptions {
     ///
     /// No subscription waits for an `other` after it has left. [Filtered](crate::filter)
     /// subscriptions and handlers can be waited for too, by their [ids](crate::SubscriberInfo::id). The
-    /// handlers of a `HandlerGroup` share one position: the id of one of them stands for the
-    /// group with all of its handlers.
+    /// handlers of a `HandlerGroup` share a position: the id of any handler stands for the group
+    /// with all of its handlers.
     ///
     /// # Panics
     /// [`subscribe_with`] panics if `other` belongs to another manager, or is an
@@ -247,19 +246,19 @@ impl SubscribeOptions {
     /// Makes the subscription an observer, which owes no acknowledgement: for readers that the work
     /// does not depend on, such as the screens that show it.
     ///
-    /// An observer appears in no [`Receipt`], and [`ack_notify`], [`sync_notify`], [`flush`],
-    /// [`quiet`] and [`stop`] never wait for one; an event that only observers hear resolves a
-    /// [`sync_notify`] at once. The number that [`notify`], [`try_notify`] and a permit return is the
-    /// number of subscribers that the event was stored for, observers included; [`subscriber_count`]
-    /// and [`subscribers`] include them as well.
+    /// An observer appears in no [`Receipt`], and [`ack_notify`], [`sync_notify`], [`flush`], [`quiet`] and
+    /// [`stop`] never wait for an observer; a [`sync_notify`] that only observers hear resolves at once.
+    /// The number that [`notify`], [`try_notify`] and a permit return is the number of subscribers that the
+    /// event was stored for, observers included; [`subscriber_count`] and [`subscribers`] include them as
+    /// well.
     ///
     /// The overflow policy acts as on every subscriber. Publishers wait for room in the window of a
     /// lossless observer ([`Wait`](Overflow::Wait), `WaitAtMost`). An observer that is lossy
-    /// ([`DropOldest`](Overflow::DropOldest), [`Disconnect`](Overflow::Disconnect)) can neither delay
-    /// anybody nor be waited for.
+    /// ([`DropOldest`](Overflow::DropOldest), [`Disconnect`](Overflow::Disconnect)) never delays a
+    /// publisher.
     ///
-    /// An observer reads like every other subscription, and may be a filtered one or a stage
-    /// [after](Self::after) subscriptions that are no observers. Its [deliveries](crate::Deliveries)
+    /// An observer reads like every other subscription. It may be filtered, or a stage [after](Self::after)
+    /// subscriptions that are no observers. Its [deliveries](crate::Deliveries)
     /// may be acknowledged or dropped, without effect, and count towards
     /// [`max_unacked`](Self::max_unacked). Its [follow-ups](crate::Subscription::follow_up) are events
     /// like others, but [`quiet`] does not wait for events that an observer is about to publish.

@@ -209,7 +209,7 @@ impl<E> Sink<E> for SyncSink<E> {
     }
 
     fn start_send(mut self: Pin<&mut Self>, event: E) -> Result<(), ReserveError> {
-        // Drop settled tickets first: they would pile up behind an unsettled one.
+        // Drop settled tickets first: they would pile up behind an unsettled ticket.
         if self.sent.len() == self.sent.capacity() {
             self.sent.retain(|ticket| !ticket.is_settled());
             self.sent.shrink_if_sparse(KEPT);

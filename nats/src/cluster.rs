@@ -37,7 +37,7 @@ use reports::Reports;
 /// The time after which an unconfirmed event is sent again, unless the connection breaks before.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(5);
 /// The number of heartbeat times after which the broker forgets a member that died. A node that joins
-/// earlier takes the dead member for alive, until the member was silent for one such time.
+/// earlier takes the dead member for alive, until the member was silent for a heartbeat time.
 const REMEMBERED: u32 = 20;
 
 /// A manager that spans processes: every event reaches the subscribers of every node, all in the same

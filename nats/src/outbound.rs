@@ -32,9 +32,9 @@ use crate::running::Running;
 ///
 /// **In order**: the events of one bridge are stored in the order of the deliveries, also when a
 /// connection breaks and with several events unconfirmed. Each event under way names its predecessor,
-/// and the broker refuses an event whose predecessor is not the stream's last message. If several
-/// publishers share a stream, they break each other's chains, so a bridge then falls back to one
-/// unconfirmed event at a time.
+/// and the broker refuses an event whose predecessor is not the stream's last message. Other
+/// publishers of the same stream break the chain: the bridge then falls back to a single unconfirmed
+/// event at a time.
 ///
 /// **At least once**: after a failure the bridge goes on from the first unconfirmed event, and the
 /// broker drops doubles by their message ids. A double remains only if the broker was away for longer
@@ -73,7 +73,7 @@ struct Settings<E, C> {
     confirm_within: Duration,
     origin: Option<String>,
     /// The beginning of the default message ids. It differs in each run, because the numbers begin
-    /// anew in each run: the broker would drop new events as doubles of old ones.
+    /// at 1 in each run: the broker would drop new events as doubles of old events.
     run: String,
     message_id: Option<Box<MessageId<E>>>,
 }
@@ -161,8 +161,8 @@ impl<E, C> Outbound<E, C> {
     /// different events must differ, also across processes and restarts. An event is refused if its id
     /// is empty, has a line break, or begins or ends with white space.
     ///
-    /// The first event of a run, and an event whose id repeats that of a recent one, are confirmed before
-    /// the next is sent.
+    /// The first event of a run, and an event with the id of a recent event, are confirmed before the next
+    /// event is sent.
     pub fn message_id(mut self, id: impl Fn(&E) -> String + Send + Sync + 'static) -> Self {
         self.settings.message_id = Some(Box::new(id));
         self

@@ -44,7 +44,7 @@ const MIN_CAPACITY: usize = 16;
 /// 2. Taking all entries out starts a new generation, so no slot needs a reset.
 pub(crate) struct ParkedReaders {
     parked: Vec<ParkedReader>,
-    /// One more than the number of times that all entries were taken out.
+    /// The number of times that all entries were taken out, from 1.
     generation: u64,
 }
 

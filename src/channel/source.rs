@@ -1,7 +1,7 @@
 //! Sources: the places from which a subscription takes its next events.
 //!
 //! A subscription reads its current [`Source`] until the source is empty, and then asks the channel for
-//! the next one. Only that step takes the channel's lock.
+//! the next source. Only that step takes the channel's lock.
 
 use std::collections::VecDeque;
 

@@ -189,7 +189,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         address.members = Some(Arc::clone(&names));
         registration.listing()(address.entry(&registration.current));
         host.spawner.spawn(host.runner.run_group(registration));
-        // Disconnected before it was listed, when nobody could find it to abort it.
+        // Disconnected before it was listed, so the disconnect could not find and abort it.
         if address.runner.was_disconnected_on_request() {
             address.abort();
         }

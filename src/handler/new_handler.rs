@@ -94,7 +94,7 @@ impl<E: Send + Sync + 'static, T: Host<E>> Slot<E, T> {
         let entry = address.entry(&current);
         match host.start(member, || list(entry)) {
             Ok(()) => {
-                // Disconnected before it was listed, when nobody could find it to abort it.
+                // Disconnected before it was listed, so the disconnect could not find and abort it.
                 if address.runner.was_disconnected_on_request() {
                     address.abort();
                 }

@@ -78,7 +78,7 @@ impl<E> Subscription<E> {
 }
 
 impl<E: Send + Sync + 'static> Subscription<E> {
-    /// Waits until the subscription is disconnected or has ended, also while nobody polls the stream.
+    /// Waits until the subscription is disconnected or has ended, also while the stream is not polled.
     ///
     /// For a server that writes events to the socket of a client: while the client reads nothing, the
     /// server waits for the socket and polls no stream. This future lets the server close the socket
@@ -88,8 +88,8 @@ impl<E: Send + Sync + 'static> Subscription<E> {
     /// - [`EndReason::Disconnected`], at once when the subscription is disconnected, while its unread
     ///   events are still to be read;
     /// - [`EndReason::Closed`], when the stream has ended because the manager was closed. A stream that
-    ///   nobody polls after [`close`] still has its end to yield;
-    ///   [`disconnect`](crate::EventManager::disconnect) then cuts it off;
+    ///   is not polled after [`close`] still has its end to yield:
+    ///   [`disconnect`](crate::EventManager::disconnect) cuts the stream off;
     /// - `None`, when the stream is dropped before.
     ///
     /// So the future never hangs for a stream that has ended or was dropped. It keeps neither the

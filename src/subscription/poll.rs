@@ -128,7 +128,7 @@ impl<E: Clone> Subscription<E> {
                         // Acknowledge "received" after the clone: a panic there means not
                         // received.
                         self.receive(seq, level);
-                        // A delivery may be acknowledged while nobody polls the stream.
+                        // A delivery may be acknowledged while the stream is not polled.
                         if self.explicit_acks && seq == last {
                             self.drop_read();
                         }

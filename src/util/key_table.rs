@@ -1,8 +1,8 @@
 //! A hash table whose keys are values of the user.
 //!
-//! `Hash`, `Eq` and `Drop` of a key are user code, which must not run under a lock. So the table is keyed by
-//! the hash, which is computed before the table is locked. Keys with this hash are compared outside of the
-//! lock; an insertion is repeated if another key with the hash has come meanwhile.
+//! `Hash`, `Eq` and `Drop` of a key are user code, which must not run under a lock. So the hash is computed
+//! before the lock, and the table maps hashes to lists of entries. The keys of a list are compared outside
+//! of the lock. An insertion starts over if the list has got another entry meanwhile.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
@@ -22,8 +22,8 @@ pub(crate) struct KeyTable<K, V> {
 type ByHash<T> = HashMap<u64, Vec<Arc<T>>, BuildHasherDefault<IsHash>>;
 
 /// # Invariants
-/// 1. An entry is in the list of its hash, and has a number of uses above 0. Its number is greater than
-///    those of the entries before it in the list, and at most `newest`.
+/// 1. An entry is in the list of its hash, and has a number of uses above 0. The numbers of a list rise,
+///    up to `newest` at most: a search can skip the entries that an earlier search has compared.
 /// 2. No list is empty: memory is O(entries).
 struct Entries<K, V> {
     by_hash: ByHash<KeyEntry<K, V>>,

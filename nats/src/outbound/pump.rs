@@ -43,8 +43,8 @@ pub(super) struct Pump<E, C> {
     /// The unconfirmed events in order.
     ///
     /// # Invariants
-    /// 1. The first `sent` of them have a confirmation to wait for; the others have none.
-    /// 2. An event with a predecessor among them names the predecessor when it is sent.
+    /// 1. The first `sent` events have a confirmation to wait for; the later events have none.
+    /// 2. An event with a predecessor in the window names that predecessor when it is sent.
     window: VecDeque<Entry>,
     /// The number of events that were sent since the bridge last began again.
     sent: usize,

@@ -16,7 +16,7 @@ impl<E> Machine<E> {
         self.members.issue_id()
     }
 
-    /// Returns the progress that the runner of a group tells; `None` for others.
+    /// Returns the progress of a group, which its runner tells; `None` for other subscribers.
     pub(crate) fn group_progress(&self, group: SubscriberId) -> Option<&Arc<GroupProgress>> {
         Some(self.find(group)?.group()?.progress())
     }

@@ -153,8 +153,8 @@ impl<E> Machine<E> {
         for (handler, turn) in group.turns(in_flight) {
             let has_unread =
                 |seq| member.is_attached() && position < seq && handler.joined_at < seq;
-            // A full window is that of the group: name the handler that holds up the others. Between
-            // events, which one is called, swapped or removed is not known here, so all are named.
+            // The handlers share a window: name the handler that holds up the others. Between events,
+            // the machine does not know which handler is called, swapped or removed: name all handlers.
             let holds_up = in_flight.is_none() || turn == HandlerTurn::Now;
             let is_wanted = match which {
                 Selection::Attached => true,

@@ -45,7 +45,7 @@ impl<E> State<E> {
         effects: &mut Effects<E>,
     ) -> Result<Option<Admission<StoredEvent<E>>>, Stale<E>> {
         let standing = self.standing(publisher, *slot.key);
-        // Not for a publisher behind others: filters may still join before it is checked.
+        // A publisher behind others needs no evaluation yet: more filters may join before its turn.
         if !matches!(standing, Standing::Closed | Standing::Behind) {
             self.check_evaluation(pending, effects)?;
         }
