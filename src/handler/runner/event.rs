@@ -2,10 +2,13 @@
 
 use std::mem::take;
 
+use super::answers::Answers;
 use super::{MEMBER_INDEX, MIN_CAPACITY, Runner, yield_if_due};
-use crate::channel::ticket::AckLevel;
+use crate::channel::ticket::{AckLevel, Ticket};
 use crate::handler::StopReason;
+use crate::handler::member::Member;
 use crate::handler::outcome::{Answer, Outcome};
+use crate::handler::user_code::UserCodeScope;
 use crate::receipt::Cause;
 use crate::util::shrink::Shrink;
 
@@ -57,34 +60,7 @@ impl<E: Send + Sync + 'static> Runner<E> {
                 let awaiting = || answers.tell_awaiting(seq, ticket);
                 user_code.handle(member, event, awaiting).await
             };
-            let identity = member.identity.clone();
-            let stop = match answer {
-                Answer::Done(flow) if flow.is_continue() => {
-                    answers.finish(1);
-                    None
-                }
-                Answer::Failed(text) => {
-                    trace!(failed(&member.registration.label, &text));
-                    answers.fail(identity.as_ref(), Cause::Failed(text.into()), ticket);
-                    None
-                }
-                Answer::Done(_) => {
-                    answers.tell_awaiting(seq, ticket);
-                    answers.may_end(identity, None);
-                    Some(StopReason::Finished)
-                }
-                Answer::Panicked(message) => {
-                    let cause = Cause::Panicked(message.as_str().into());
-                    answers.tell_awaiting(seq, ticket);
-                    answers.may_end(identity, Some(cause));
-                    user_code.restart(member, message).await
-                }
-                Answer::Aborted => {
-                    answers.tell_awaiting(seq, ticket);
-                    answers.may_end(identity, Some(Cause::Left));
-                    Some(StopReason::Aborted)
-                }
-            };
+            let stop = record(user_code, member, answer, answers, seq, ticket).await;
             let Some(reason) = stop else {
                 answers.tell_ended(ticket);
                 if answers.answered() % GROUP_CHUNK == 0 {
@@ -132,6 +108,45 @@ impl<E: Send + Sync + 'static> Runner<E> {
             self.answers.left_early(identity, cause);
             drop(self.remove(index, reason).await);
             self.answers.tell_ended(self.subscription.group_ticket());
+        }
+    }
+}
+
+/// Records the answer of the next member. Returns the reason if the member ends.
+async fn record<E: Send + Sync + 'static>(
+    user_code: &UserCodeScope<E>,
+    member: &mut Member<E>,
+    answer: Answer,
+    answers: &mut Answers,
+    seq: u64,
+    ticket: Option<&Ticket>,
+) -> Option<StopReason> {
+    let identity = member.identity.clone();
+    match answer {
+        Answer::Done(flow) if flow.is_continue() => {
+            answers.finish(1);
+            None
+        }
+        Answer::Failed(text) => {
+            trace!(failed(&member.registration.label, &text));
+            answers.fail(identity.as_ref(), Cause::Failed(text.into()), ticket);
+            None
+        }
+        Answer::Done(_) => {
+            answers.tell_awaiting(seq, ticket);
+            answers.may_end(identity, None);
+            Some(StopReason::Finished)
+        }
+        Answer::Panicked(message) => {
+            let cause = Cause::Panicked(message.as_str().into());
+            answers.tell_awaiting(seq, ticket);
+            answers.may_end(identity, Some(cause));
+            user_code.restart(member, message).await
+        }
+        Answer::Aborted => {
+            answers.tell_awaiting(seq, ticket);
+            answers.may_end(identity, Some(Cause::Left));
+            Some(StopReason::Aborted)
         }
     }
 }
