@@ -54,7 +54,7 @@ impl<S, W> InFlight<S, W> {
     /// # Panics
     /// Panics if work is in progress.
     #[track_caller]
-    pub(crate) fn with_other_work<T>(mut self) -> InFlight<S, T> {
+    fn with_other_work<T>(mut self) -> InFlight<S, T> {
         assert!(self.work.is_empty(), "`retry` comes before the first poll");
         InFlight {
             stream: self.stream.take(),

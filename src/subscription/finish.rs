@@ -33,7 +33,7 @@ impl<E> Subscription<E> {
 
     /// Takes the ticket of the event in flight, if a publisher waits. The caller must acknowledge
     /// it.
-    pub(super) fn take_in_flight(&mut self) -> Option<Arc<Ticket>> {
+    fn take_in_flight(&mut self) -> Option<Arc<Ticket>> {
         if self.in_flight == 0 {
             return None;
         }

@@ -317,4 +317,4 @@ impl<E> Subscription<E> {
 /// overwrite each event first.
 const TRIES: u32 = 16;
 
-pub(super) const AHEAD: &str = "`poll_ahead` returned true: there is a next event";
+const AHEAD: &str = "`poll_ahead` returned true: there is a next event";

@@ -174,7 +174,7 @@ impl<E> Log<E> {
     }
 
     /// Returns the reader count of the segment `index`, or of the active segment.
-    pub(super) fn readers_mut(&mut self, index: usize) -> &mut usize {
+    fn readers_mut(&mut self, index: usize) -> &mut usize {
         match self.segments.get_mut(index) {
             Some(counted) => &mut counted.readers,
             None => &mut self.active_readers,

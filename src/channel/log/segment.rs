@@ -9,7 +9,7 @@ use crate::util::panic_guard::drop_caught;
 use crate::util::sync::Arc;
 
 /// The most events any segment holds.
-pub(crate) const MAX_SLOTS: usize = 256;
+const MAX_SLOTS: usize = 256;
 
 /// Returns the greatest length of a segment in a log with room for `room` events: a quarter of
 /// `room`, but at least 64 and at most [`MAX_SLOTS`].

@@ -127,7 +127,7 @@ impl Answers {
 
     /// Tells the ticket of the members that have finished.
     #[inline]
-    pub(super) fn tell_finished(&mut self, ticket: Option<&Ticket>) {
+    fn tell_finished(&mut self, ticket: Option<&Ticket>) {
         let finished = take(&mut self.finished);
         if let Some(ticket) = ticket {
             ticket.ack_many(finished);
