@@ -1,6 +1,7 @@
 //! From a subscription to a stream of the broker.
 
 mod counts;
+mod last_ids;
 mod pace;
 mod pump;
 mod refusal;

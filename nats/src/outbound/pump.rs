@@ -18,6 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::Settings;
 use super::counts::OutboundCounts;
+use super::last_ids::LastIds;
 use super::pace::Pace;
 use super::refusal::{describe, is_message_id, is_permanent};
 use super::subject::{self, is_publishable};
@@ -48,9 +49,8 @@ pub(super) struct Pump<E, C> {
     window: VecDeque<Entry>,
     /// The number of events that were sent since the bridge last began again.
     sent: usize,
-    /// With message ids of the user: the confirmed ids that the last message of the stream may have.
-    /// Empty until an event of this run is stored: the last message may be of an earlier run.
-    maybe_last: Vec<String>,
+    /// With message ids of the user: the ids that the last message of the stream may have.
+    last_ids: LastIds,
     /// The number in the last default message id, which counts the events taken.
     taken: u64,
     pace: Pace,
@@ -91,7 +91,7 @@ where
             stop,
             window: VecDeque::new(),
             sent: 0,
-            maybe_last: Vec::new(),
+            last_ids: LastIds::default(),
             taken: 0,
             connects: 0,
             failures: 0,
@@ -275,9 +275,7 @@ where
         let id = &self.window[index].id;
         let mut before = self.window.iter().take(index);
         self.settings.message_id.is_none()
-            || (!self.maybe_last.is_empty()
-                && !self.maybe_last.contains(id)
-                && !before.any(|entry| entry.id == *id))
+            || (!self.last_ids.may_have(id) && !before.any(|entry| entry.id == *id))
     }
 
     /// Takes the broker's answer about the first event.
@@ -301,7 +299,8 @@ where
                 self.failures = 0;
                 self.pace.confirmed();
                 if self.settings.message_id.is_some() {
-                    self.note_last(entry.id, confirmation.duplicate, entry.sent_again);
+                    self.last_ids
+                        .note(entry.id, confirmation.duplicate, entry.sent_again);
                 }
                 entry.ack.ack();
             }
@@ -317,18 +316,6 @@ where
                 self.refuse(entry.ack, describe(&error));
             }
             Err(error) => self.fail(&error),
-        }
-    }
-
-    /// Notes a confirmed id, which the last message of the stream may have.
-    fn note_last(&mut self, id: String, duplicate: bool, sent_again: bool) {
-        if !duplicate {
-            self.maybe_last.clear();
-        }
-        // The double of an earlier attempt may be the last message. The double of an earlier event adds
-        // nothing: if that event is the last message, its id is noted already.
-        if !duplicate || (sent_again && !self.maybe_last.is_empty()) {
-            self.maybe_last.push(id);
         }
     }
 
