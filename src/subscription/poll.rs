@@ -86,8 +86,8 @@ impl<E: Clone> Subscription<E> {
         if self.unyielded {
             return Poll::Ready(Some(Received::Event(self.yield_claimed())));
         }
-        // A stream that has ended without telling a loss stays ended.
-        if self.is_ended() {
+        // A stream that has ended without reporting a loss stays ended.
+        if report_missed && self.is_ended() {
             return Poll::Ready(None);
         }
         let mut tries = TRIES;
