@@ -1,5 +1,5 @@
 //! Small kernels of the engine under every interleaving, and with every value the memory
-//! orderings allow a load to return. Run by `.ci/run`.
+//! orderings allow a load to return. Run by `.ci/models`.
 #![cfg(genevent_loom)]
 
 use futures::{FutureExt, StreamExt};

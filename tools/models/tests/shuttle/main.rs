@@ -1,7 +1,7 @@
 //! Models of the concurrent engine: random schedules of every lock and every atomic step.
 //!
 //! A schedule in which a task waits for ever is a deadlock to the checker, so "no wakeup is lost"
-//! needs no assertion: each model only has to end. Run by `.ci/run`; `GENEVENT_SCHEDULES` sets the
+//! needs no assertion: each model only has to end. Run by `.ci/models`; `GENEVENT_SCHEDULES` sets the
 //! number of schedules of a model.
 #![cfg(genevent_shuttle)]
 
