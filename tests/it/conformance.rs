@@ -23,6 +23,6 @@ fn is_package() -> bool {
 /// Returns whether the published package lacks this file, which belongs to another member of the
 /// workspace.
 fn is_left_out(file: &str) -> bool {
-    let mut members = ["benches/", "nats/", "tools/"].iter();
+    let mut members = ["benches/", "examples/web/", "nats/", "tools/"].iter();
     is_package() && members.any(|member| file.starts_with(member))
 }
