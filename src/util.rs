@@ -2,6 +2,7 @@
 
 #[macro_use]
 pub(crate) mod fault;
+pub(crate) mod check_pace;
 pub(crate) mod clock;
 #[cfg(feature = "rt")]
 pub(crate) mod coop;

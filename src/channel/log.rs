@@ -33,6 +33,7 @@ use std::collections::VecDeque;
 use crate::channel::effects::{Effect, Effects};
 use crate::channel::log::segment::{Segment, Slot, max_segment_len_for};
 use crate::channel::ticket::Ticket;
+use crate::util::check_pace::CheckPace;
 use crate::util::shrink::Shrink;
 use crate::util::sync::Arc;
 
@@ -72,6 +73,7 @@ pub(crate) struct Log<E> {
     cleared: u64,
     /// The greatest length of a segment.
     max_segment_len: usize,
+    check_pace: CheckPace,
 }
 
 /// The capacity of an emptied log, for segments and for active events.
@@ -101,6 +103,7 @@ impl<E> Log<E> {
             active: Vec::new(),
             active_readers: 0,
             newest_ticketed: 0,
+            check_pace: CheckPace::default(),
         }
     }
 
@@ -298,8 +301,9 @@ impl<E> Log<E> {
 
     /// Asserts the invariants, for a log with `readers` readers.
     pub(crate) fn check(&self, readers: usize) {
-        // Every operation checks all segments: with very many, tests would take too long.
-        if self.segments.len() > 256 {
+        // The check looks at every stored event, for its ticket.
+        let events = usize::try_from(self.tail + 1 - self.first()).unwrap_or(usize::MAX);
+        if !self.check_pace.is_due(events) {
             return;
         }
         let readers_counted: usize = self.segments.iter().map(|counted| counted.readers).sum();

@@ -28,6 +28,7 @@ use crate::channel::log::Log;
 use crate::channel::subscriber::SubscriberState;
 use crate::options::Overflow;
 use crate::subscriber_id::SubscriberId;
+use crate::util::check_pace::CheckPace;
 #[cfg(feature = "tracing")]
 use crate::util::sync::Arc;
 
@@ -120,6 +121,7 @@ pub(crate) struct Machine<E> {
     blockers: Blockers,
     /// The watched members detached in this step: futures wait for their end.
     detached: Vec<u64>,
+    check_pace: CheckPace,
     /// The manager's name.
     #[cfg(feature = "tracing")]
     pub(crate) name: Option<Arc<str>>,
@@ -152,6 +154,7 @@ impl<E> Machine<E> {
             lossy: FullAt::new(),
             blockers: Blockers::default(),
             detached: Vec::new(),
+            check_pace: CheckPace::default(),
             #[cfg(feature = "tracing")]
             name: None,
         };

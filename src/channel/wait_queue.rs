@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::task::Waker;
 
 use crate::channel::machine::Request;
+use crate::util::check_pace::CheckPace;
 use crate::util::clock::Instant;
 use crate::util::shrink::Shrink;
 
@@ -60,6 +61,7 @@ pub(crate) struct WaitQueue {
     next_number: u64,
     /// The time at which the front waiter polls again without being woken.
     timer_at: Option<Instant>,
+    check_pace: CheckPace,
 }
 
 /// A publisher without a place.

@@ -1,0 +1,59 @@
+//! The pace of checks of invariants in debug builds, so that they cost O(1) per step on average.
+
+#[cfg(debug_assertions)]
+use std::cell::Cell;
+
+/// Up to this many items are checked after every step.
+#[cfg(debug_assertions)]
+const FEW: usize = 64;
+
+/// The average number of items checked for each step, if there are more than [`FEW`].
+#[cfg(debug_assertions)]
+const ITEMS_PER_STEP: usize = 4;
+
+/// Decides after which steps an O(n) check runs: after every step for up to 64 items, and after every
+/// `n / 4`th step for more.
+///
+/// Checking large states after every step would make tests with many events quadratic. Takes no memory
+/// in release builds, which check nothing.
+#[derive(Default, Debug)]
+pub(crate) struct CheckPace {
+    #[cfg(debug_assertions)]
+    skipped: Cell<usize>,
+}
+
+impl CheckPace {
+    /// Counts a step. Returns whether a check of `items` items must run after it.
+    #[cfg(debug_assertions)]
+    pub(crate) fn is_due(&self, items: usize) -> bool {
+        let skipped = self.skipped.get() + 1;
+        let is_due = items <= FEW || skipped >= items / ITEMS_PER_STEP;
+        self.skipped.set(if is_due { 0 } else { skipped });
+        is_due
+    }
+
+    #[cfg(not(debug_assertions))]
+    pub(crate) fn is_due(&self, _items: usize) -> bool {
+        false
+    }
+}
+
+#[cfg(all(test, debug_assertions, not(any(genevent_shuttle, genevent_loom))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_states_are_checked_after_every_step() {
+        let pace = CheckPace::default();
+        assert!((0..1_000).all(|step| pace.is_due(step % (FEW + 1))));
+    }
+
+    #[test]
+    fn large_states_are_checked_at_a_constant_average_cost() {
+        let pace = CheckPace::default();
+        let checks = (0..100_000)
+            .filter(|_| pace.is_due(1_000 * ITEMS_PER_STEP))
+            .count();
+        assert_eq!(checks, 100);
+    }
+}
