@@ -16,14 +16,15 @@ function show(list, order) {
 // ---- Stored orders, by server-sent events -----------------------------------------------------------
 
 let lastId = null;
-let farewell = false;
+let events = null;
 
 function state(text) {
   byId("state").textContent = text;
 }
 
 function watch() {
-  const events = new EventSource("/events" + (lastId ? `?since=${encodeURIComponent(lastId)}` : ""));
+  events?.close();
+  events = new EventSource("/events" + (lastId ? `?since=${encodeURIComponent(lastId)}` : ""));
   events.onopen = () => state("live");
   events.addEventListener("start-over", (event) => {
     lastId = event.lastEventId;
@@ -40,9 +41,12 @@ function watch() {
     // The browser comes back by itself, with the last id, unless the answer was an error.
     if (events.readyState === EventSource.CLOSED) setTimeout(watch, 1000);
   };
-  // Without this, a tab that is left would keep one of the six connections that a browser has.
-  addEventListener("pagehide", () => events.close(), { once: true });
 }
+
+// Shown for the first time, or again by "back", when the page goes on where it was.
+addEventListener("pageshow", watch);
+// Without this, a page that is left would keep one of the six connections that a browser has.
+addEventListener("pagehide", () => events.close());
 
 // ---- Ordering ------------------------------------------------------------------------------------------
 
@@ -83,7 +87,7 @@ byId("follow").addEventListener("submit", (event) => {
   socket?.close();
   byId("customer-orders").replaceChildren();
   const customer = new FormData(event.target).get("customer");
-  const own = new WebSocket(`ws://${location.host}/customers/${encodeURIComponent(customer)}/ws`);
+  const own = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/customers/${encodeURIComponent(customer)}/ws`);
   socket = own;
   const say = (text) => {
     if (socket === own) byId("customer-state").textContent = text;
@@ -94,5 +98,3 @@ byId("follow").addEventListener("submit", (event) => {
   };
   own.onclose = (close) => say(`closed: ${close.reason || close.code}`);
 });
-
-watch();

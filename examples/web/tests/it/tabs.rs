@@ -28,6 +28,17 @@ async fn shows(browser: &Browser, newest: u64) {
     }
 }
 
+/// Opens the page, and follows the customer of its form.
+async fn open_and_follow(browser: &Browser, program: &Program) {
+    browser.open(&format!("http://{}/", program.address)).await;
+    browser
+        .run("document.querySelector('#follow button').click()")
+        .await;
+    browser
+        .until("document.querySelector('#customer-state').textContent === 'following ada'")
+        .await;
+}
+
 #[tokio::test]
 async fn the_page_shows_orders_live() {
     let program = Program::start(&["--within", "100"]).await;
@@ -94,13 +105,7 @@ async fn the_page_shows_orders_live() {
 async fn the_page_follows_a_customer() {
     let program = Program::start(&[]).await;
     let browser = Browser::start().await;
-    browser.open(&format!("http://{}/", program.address)).await;
-    browser
-        .run("document.querySelector('#follow button').click()")
-        .await;
-    browser
-        .until("document.querySelector('#customer-state').textContent === 'following ada'")
-        .await;
+    open_and_follow(&browser, &program).await;
     place(program.address, "eve", 1, "tea").await;
     place(program.address, "ada", 1, "soup").await;
     browser
@@ -154,6 +159,30 @@ async fn a_reload_resumes_without_gap_or_duplicate() {
     }
     stop.send_replace(true);
     shows(&browser, orders.await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_page_that_was_left_goes_on_when_the_user_comes_back() {
+    let program = Program::start(&[]).await;
+    let browser = Browser::start().await;
+    browser.open(&format!("http://{}/", program.address)).await;
+    place(program.address, "ada", 2, "tea").await;
+    shows(&browser, 2).await;
+    browser
+        .run("document.querySelector('#orders').lastChild.textContent = 'seen before'")
+        .await;
+    // The browser keeps the page, and neither loads it again nor runs its scripts from the beginning.
+    browser
+        .run("document.querySelector('header a').click()")
+        .await;
+    browser.until("location.pathname === '/stats'").await;
+    place(program.address, "ada", 2, "tea").await;
+    browser.run("history.back()").await;
+    browser.until("location.pathname === '/'").await;
+    shows(&browser, 4).await;
+    assert_eq!(browser.text("#orders li:last-child").await, "seen before");
+    place(program.address, "ada", 1, "tea").await;
+    shows(&browser, 5).await;
 }
 
 #[tokio::test]
@@ -292,13 +321,7 @@ async fn the_stats_are_drawn_live() {
 async fn the_page_looks_as_in_the_picture() {
     let program = Program::start(&["--within", "300"]).await;
     let browser = Browser::start().await;
-    browser.open(&format!("http://{}/", program.address)).await;
-    browser
-        .run("document.querySelector('#follow button').click()")
-        .await;
-    browser
-        .until("document.querySelector('#customer-state').textContent === 'following ada'")
-        .await;
+    open_and_follow(&browser, &program).await;
     for (customer, item) in [
         ("ada", "tea"),
         ("bob", "soup"),
