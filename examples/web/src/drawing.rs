@@ -83,7 +83,7 @@ fn draw_subscriber(to: &mut String, info: &SubscriberInfo, from: usize, y: usize
     )
 }
 
-/// Text in SVG: names of customers may contain any printable character.
+/// Text in SVG. Names of customers contain no control characters, but any other.
 struct Escaped<'a>(&'a str);
 
 impl Display for Escaped<'_> {
@@ -94,6 +94,8 @@ impl Display for Escaped<'_> {
                 '>' => f.write_str("&gt;")?,
                 '&' => f.write_str("&amp;")?,
                 '"' => f.write_str("&quot;")?,
+                // No XML file may contain these two: the whole drawing would be invalid.
+                '\u{fffe}' | '\u{ffff}' => f.write_char(char::REPLACEMENT_CHARACTER)?,
                 c => f.write_char(c)?,
             }
         }
