@@ -6,9 +6,9 @@
 //! would give the same ids.
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::{fmt, fs, io};
 
 use rusqlite::types::Type;
 use rusqlite::{Connection, Row, params};
@@ -20,14 +20,14 @@ use crate::order::{Order, Stored};
 pub(crate) struct Database {
     connection: Arc<Mutex<Connection>>,
     mark: Arc<str>,
-    remove: Option<Arc<RemoveFile>>,
 }
 
 impl Database {
-    /// Opens or creates the file.
-    pub(crate) fn open(path: &Path, is_temporary: bool) -> rusqlite::Result<Self> {
-        let connection = Connection::open(path)?;
-        let remove = is_temporary.then(|| Arc::new(RemoveFile(path.to_owned())));
+    /// Opens or creates the file. `None`: a temporary file, which the system removes at the end of the
+    /// process, even if the process is killed.
+    pub(crate) fn open(path: Option<&Path>) -> rusqlite::Result<Self> {
+        // For an empty path, SQLite makes a temporary file without a name.
+        let connection = Connection::open(path.unwrap_or(Path::new("")))?;
         // `full`: an order that is reported as stored survives a power failure.
         connection.execute_batch(
             "PRAGMA locking_mode = exclusive;
@@ -48,7 +48,6 @@ impl Database {
         Ok(Self {
             connection: Arc::new(Mutex::new(connection)),
             mark: mark.into(),
-            remove,
         })
     }
 
@@ -145,7 +144,6 @@ impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Database")
             .field("mark", &self.mark)
-            .field("is_temporary", &self.remove.is_some())
             .finish_non_exhaustive()
     }
 }
@@ -169,17 +167,3 @@ impl fmt::Display for DatabaseError {
 }
 
 impl Error for DatabaseError {}
-
-/// Removes a temporary database when its last user is gone.
-struct RemoveFile(PathBuf);
-
-impl Drop for RemoveFile {
-    fn drop(&mut self) {
-        for suffix in ["", "-wal", "-shm"] {
-            let mut path = self.0.clone().into_os_string();
-            path.push(suffix);
-            // A file that is gone already is as good as removed.
-            let _: io::Result<()> = fs::remove_file(path);
-        }
-    }
-}

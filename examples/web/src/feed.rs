@@ -53,14 +53,15 @@ impl Feed {
     }
 
     /// Publishes a row. Rows are published in the order of their ids, by a single task.
+    ///
+    /// # Panics
+    /// If another program has added rows: browsers would resume after the wrong order.
     pub(crate) async fn publish(&self, stored: Stored) {
-        let id = stored.id;
-        if self.manager.notify(Arc::new(stored)).await.is_ok() {
-            debug_assert_eq!(
-                self.manager.stats().published(),
-                self.seq(id),
-                "one event per row"
-            );
+        let expected = self.seq(stored.id);
+        // Observers acknowledge nothing, so the receipt is ready at once. An error means that the feed
+        // is closed: the row is stored, and no browser is connected any more.
+        if let Ok(receipt) = self.manager.ack_notify(Arc::new(stored)).await {
+            assert_eq!(receipt.seq(), expected, "the service is the only writer");
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p genevent-web` prints the address to open in a browser. An order that is posted is an
 //! event with three consumers, and the answer to the request is the receipt. Browsers watch the stored
-//! orders as observers. Ctrl-c drains the service; a second ctrl-c ends it at once.
+//! orders as observers. Ctrl-c or SIGTERM drains the service; a second ctrl-c ends the process at once.
 //!
 //! ```text
 //!  POST ──▶ orders ──▶ database ──stored──▶ feed ──▶ browsers (server-sent events)
@@ -13,15 +13,14 @@
 //!
 //! `service.rs` puts the parts together and drains them, and is the file to read first.
 
-use std::io::{self, Write};
-use std::pin::pin;
 use std::process::{ExitCode, exit};
 
-use futures_util::FutureExt;
-use tokio::signal::ctrl_c;
+use tokio::sync::oneshot;
 
 use crate::arguments::Arguments;
+use crate::output::{say, warn};
 use crate::service::Service;
+use crate::signals::Signals;
 
 mod arguments;
 mod consumers;
@@ -30,70 +29,65 @@ mod drawing;
 mod events;
 mod feed;
 mod order;
+mod output;
 mod pages;
 mod place_order;
 mod server;
 mod service;
+mod signals;
 mod stats;
 mod websocket;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let mut words = std::env::args().skip(1);
-    if words.any(|word| word == "--help" || word == "-h") {
+    let words = || std::env::args_os().skip(1);
+    if words().any(|word| word == "--help" || word == "-h") {
         say(format_args!("{}", arguments::USAGE));
         return ExitCode::SUCCESS;
     }
-    let arguments = match Arguments::parse(std::env::args().skip(1)) {
+    let arguments = match Arguments::parse(words()) {
         Ok(arguments) => arguments,
         Err(message) => {
-            eprintln!("{message}\n\n{}", arguments::USAGE);
+            warn(format_args!("{message}\n\n{}", arguments::USAGE));
             return ExitCode::FAILURE;
         }
     };
     match run(arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            eprintln!("{message}");
+            warn(format_args!("{message}"));
             ExitCode::FAILURE
         }
     }
 }
 
 async fn run(arguments: Arguments) -> Result<(), String> {
-    let path = arguments.database.display().to_string();
     let listener =
         server::listen(arguments.address).map_err(|e| format!("{}: {e}", arguments.address))?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let service = Service::start(&arguments)
         .await
-        .map_err(|e| format!("{path}: {e}"))?;
-    // The first poll installs the handler. A ctrl-c before would kill the process without a drain, so
-    // the address is printed afterwards.
-    let mut interrupt = pin!(ctrl_c());
-    if let Some(Err(error)) = interrupt.as_mut().now_or_never() {
-        return Err(format!("ctrl-c is unavailable: {error}"));
-    }
+        .map_err(|e| format!("{}: {e}", arguments.database_name()))?;
+    // Before the address is printed: until here, a signal kills the process without a drain.
+    let signals = Signals::new().map_err(|e| format!("signals are unavailable: {e}"))?;
+    let (stop, stopped) = oneshot::channel();
+    tokio::spawn(stop_then_exit(signals, stop));
     say(format_args!("listening on http://{address}"));
-    let stop = async {
-        let _ = interrupt.await;
-        say(format_args!("draining"));
-        tokio::spawn(end_at_once());
-    };
-    let drained = service.run(listener, stop).await;
+    let drained = service.run(listener, async { drop(stopped.await) }).await;
     say(format_args!("drained: {drained}"));
-    Ok(())
-}
-
-/// Ends the process at a second ctrl-c: nobody has to wait for a drain.
-async fn end_at_once() {
-    if ctrl_c().await.is_ok() {
-        eprintln!("ended at once, without the rest of the drain");
-        exit(130);
+    match drained.broken {
+        None => Ok(()),
+        Some(consumer) => Err(format!("the consumer {consumer} ended before the service")),
     }
 }
 
-/// Prints a line. A write error is ignored: the reader of the output may be gone.
-fn say(line: std::fmt::Arguments<'_>) {
-    let _ = writeln!(io::stdout(), "{line}");
+/// Starts the drain at the first signal. Ends the process at the second signal: a drain takes time.
+async fn stop_then_exit(mut signals: Signals, stop: oneshot::Sender<()>) {
+    signals.next().await;
+    say(format_args!("draining"));
+    // An error means that the drain has begun already.
+    let _ = stop.send(());
+    signals.next().await;
+    warn(format_args!("ended at once, without the rest of the drain"));
+    exit(130);
 }

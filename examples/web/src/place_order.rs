@@ -8,12 +8,12 @@ use axum::extract::rejection::JsonRejection;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use genevent::error::DeadlineError;
-use genevent::{Receipt, SubscriberInfo};
+use genevent::{SubscriberInfo, Unfinished};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::order::{Order, Placed};
-use crate::service::Shared;
+use crate::service::{CONSUMERS, Shared};
 
 /// Publishes an order and waits until its consumers have finished with the order.
 ///
@@ -50,22 +50,36 @@ pub(crate) async fn place_order(
         }
         Err(error) => return refuse(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
     };
-    let status = if !receipt.all_acked() {
+    let mut failed: Vec<_> = receipt.unfinished().iter().map(Failed::from).collect();
+    // A consumer that has ended owes no acknowledgement, and is absent from the receipt. Without this
+    // check, the order would be confirmed though the consumer never sees the order.
+    let gone = CONSUMERS.saturating_sub(receipt.acked() + receipt.dropped() + late.len());
+    if gone > 0 {
+        failed.push(Failed {
+            name: "service".to_owned(),
+            cause: format!("runs without {gone} of {CONSUMERS} consumers"),
+        });
+    }
+    let status = if !failed.is_empty() {
         StatusCode::INTERNAL_SERVER_ERROR
     } else if !late.is_empty() {
         StatusCode::ACCEPTED
     } else {
         StatusCode::CREATED
     };
-    // `None` while the database has not stored the order.
-    let id = placed.id.get().map(|id| shared.feed.id(*id).to_string());
-    (status, Json(Answer::new(id, &receipt, late))).into_response()
+    let answer = Answer {
+        id: placed.id.get().map(|id| shared.feed.id(*id).to_string()),
+        receipt: format!("event {}: acked by {}", receipt.seq(), receipt.acked()),
+        late,
+        failed,
+    };
+    (status, Json(answer)).into_response()
 }
 
 /// The answer to an order that was placed.
 #[derive(Debug, Serialize)]
 struct Answer {
-    /// The id of the event that browsers get.
+    /// The id of the event that browsers get; `None` while the database has not stored the order.
     id: Option<String>,
     /// The receipt in one line.
     receipt: String,
@@ -79,17 +93,11 @@ struct Failed {
     cause: String,
 }
 
-impl Answer {
-    fn new(id: Option<String>, receipt: &Receipt, late: Vec<String>) -> Self {
-        let failed = receipt.unfinished().iter().map(|entry| Failed {
-            name: entry.name().unwrap_or_default().to_owned(),
-            cause: entry.cause().to_string(),
-        });
+impl From<&Unfinished> for Failed {
+    fn from(consumer: &Unfinished) -> Self {
         Self {
-            id,
-            receipt: format!("event {}: acked by {}", receipt.seq(), receipt.acked()),
-            late,
-            failed: failed.collect(),
+            name: consumer.name().unwrap_or_default().to_owned(),
+            cause: consumer.cause().to_string(),
         }
     }
 }

@@ -22,18 +22,23 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
+use crate::output::warn;
+
 /// The number of connections. Further connections wait until one of them ends.
 const CONNECTIONS: u32 = 1_000;
 
 /// The time for a client to send the head of its request.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 
-/// The life of a connection without a stream of events. A limit for each step would not do: a client
-/// that sends or reads a byte now and then would keep its place for ever.
-const LIFE: Duration = Duration::from_secs(60);
-
-/// The time for a request under way at the end of that life.
-const LAST_REQUEST: Duration = Duration::from_secs(10);
+/// The limits of connections that are no streams of events.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// The life of a connection. A limit for each step would not suffice: a client could keep its place
+    /// for ever with a single byte now and then.
+    pub(crate) life: Duration,
+    /// The time for a request under way at the end of the life.
+    pub(crate) last_request: Duration,
+}
 
 /// The unsent bytes of a connection, in the kernel and in hyper. The system's default lets a browser
 /// that does not read keep megabytes before anything stands still.
@@ -101,6 +106,7 @@ impl Open {
 pub(crate) async fn accept(
     listener: TcpListener,
     router: Router,
+    limits: Limits,
     stop: impl Future<Output = ()>,
 ) -> Open {
     let places = Arc::new(Semaphore::new(CONNECTIONS as usize));
@@ -129,11 +135,11 @@ pub(crate) async fn accept(
                     _place: place,
                 }));
                 let closing = is_closing.clone();
-                tokio::spawn(serve(socket, router.clone(), connection, closing));
+                tokio::spawn(serve(socket, router.clone(), connection, limits, closing));
             }
             Err(error) => {
                 // Most likely the process has no free file descriptor: retry soon.
-                eprintln!("cannot accept: {error}");
+                warn(format_args!("cannot accept: {error}"));
                 sleep(Duration::from_millis(50)).await;
             }
         }
@@ -147,6 +153,7 @@ async fn serve(
     socket: TcpStream,
     router: Router,
     connection: Connection,
+    limits: Limits,
     mut closing: watch::Receiver<bool>,
 ) {
     let router = TowerToHyperService::new(router);
@@ -166,7 +173,7 @@ async fn serve(
     } = &*connection.0;
 
     let end_of_life = async {
-        sleep(LIFE).await;
+        sleep(limits.life).await;
         if stays_open.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
@@ -175,7 +182,7 @@ async fn serve(
         // An error means that the client has left, or sent something other than HTTP.
         _ = requests.as_mut() => return,
         () = cut.notified() => return,
-        () = end_of_life => Some(LAST_REQUEST),
+        () = end_of_life => Some(limits.last_request),
         // An error means that the sender is gone, and with it the service.
         _ = closing.wait_for(|closing| *closing) => None,
     };

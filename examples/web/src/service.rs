@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post, put};
-use genevent::{EventManager, SubscribeOptions};
+use genevent::{EventManager, HandlerRef, SubscribeOptions};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -22,7 +22,11 @@ use crate::consumers::writer;
 use crate::database::Database;
 use crate::feed::Feed;
 use crate::order::Placed;
+use crate::server::Limits;
 use crate::{events, pages, place_order, server, stats, websocket};
+
+/// The number of consumers that work on each order.
+pub(crate) const CONSUMERS: usize = 3;
 
 /// The number of orders that a consumer may have unread.
 const CAPACITY: usize = 256;
@@ -46,21 +50,25 @@ pub(crate) struct Shared {
     pub(crate) within: Duration,
     /// How long a browser that is cut off may take for its last events.
     pub(crate) grace: Duration,
+    /// The pause between signs of life to a browser without events.
+    pub(crate) alive: Duration,
 }
 
 pub(crate) struct Service {
     shared: Shared,
     database: Database,
-    writer: JoinHandle<usize>,
-    kitchen: JoinHandle<usize>,
+    writer: JoinHandle<()>,
+    kitchen: JoinHandle<()>,
+    billing: HandlerRef<Arc<Placed>, Billing>,
+    limits: Limits,
     /// The time for the consumers to finish in the drain.
-    limit: Duration,
+    drain_within: Duration,
 }
 
 impl Service {
     /// Opens the database and starts the consumers.
     pub(crate) async fn start(arguments: &Arguments) -> Result<Self, Box<dyn Error>> {
-        let database = Database::open(&arguments.database, arguments.is_temporary)?;
+        let database = Database::open(arguments.database.as_deref())?;
         let feed = Feed::new(database.clone(), arguments.window, arguments.retain).await?;
         let orders = EventManager::builder()
             .name("orders")
@@ -73,11 +81,12 @@ impl Service {
         let named = |name: &str| SubscribeOptions::new().name(name);
         let to_store = orders.subscribe_with(named("database"));
         let to_cook = orders.subscribe_with(named("kitchen"));
-        orders.add_handler("billing", Billing::default())?;
+        let billing = orders.add_handler("billing", Billing::default())?;
 
         Ok(Self {
             writer: tokio::spawn(writer::write(to_store, database.clone(), feed.clone())),
             kitchen: tokio::spawn(kitchen::cook(to_cook, works)),
+            billing,
             shared: Shared {
                 orders,
                 feed,
@@ -86,24 +95,52 @@ impl Service {
                 cut_off: Arc::default(),
                 within: arguments.within,
                 grace: arguments.grace,
+                alive: arguments.alive,
             },
             database,
-            limit: arguments.drain,
+            limits: Limits {
+                life: arguments.life,
+                // A request waits for the consumers, and its answer for the client.
+                last_request: arguments.within + arguments.grace,
+            },
+            drain_within: arguments.drain,
         })
     }
 
-    /// Serves requests until `stop` is ready, then drains.
+    /// Serves requests until `stop` is ready or a consumer has ended, then drains.
     pub(crate) async fn run(
-        self,
+        mut self,
         listener: TcpListener,
         stop: impl Future<Output = ()>,
     ) -> Drained {
-        let open = server::accept(listener, self.router(), stop).await;
+        let (router, limits) = (self.router(), self.limits);
+        let mut broken = None;
+        let stop = async {
+            tokio::select! {
+                () = stop => {}
+                // Without a consumer, no order could be confirmed.
+                consumer = self.consumer_ended() => broken = Some(consumer),
+            }
+        };
+        let open = server::accept(listener, router, limits, stop).await;
         // No connection is accepted any more, and idle connections are closed.
         let drained = self.drain().await;
         // The browsers have their farewell.
         let stuck = open.finish(self.shared.grace).await;
-        Drained { stuck, ..drained }
+        Drained {
+            broken,
+            stuck,
+            ..drained
+        }
+    }
+
+    /// Waits until a consumer has ended, by a panic or a mistake, and returns its name.
+    async fn consumer_ended(&mut self) -> &'static str {
+        tokio::select! {
+            _ = &mut self.writer => "database",
+            _ = &mut self.kitchen => "kitchen",
+            _ = self.billing.stopped() => "billing",
+        }
     }
 
     fn router(&self) -> Router {
@@ -128,12 +165,16 @@ impl Service {
         } = &self.shared;
         // A request publishes with a permit and within a time limit, so all permits come back. Requests
         // without a permit are refused from now on.
-        let all = timeout(*within + self.limit, publishers.acquire_many(PUBLISHERS)).await;
+        let all = timeout(
+            *within + self.drain_within,
+            publishers.acquire_many(PUBLISHERS),
+        )
+        .await;
         publishers.close();
         drop(all);
 
         let mut unfinished = Vec::new();
-        if let Err(late) = orders.stop().within(self.limit).await {
+        if let Err(late) = orders.stop().within(self.drain_within).await {
             for info in late.waiting_for() {
                 let (unread, in_flight) = (info.unread(), info.unacked());
                 let name = info.name().unwrap_or("a consumer");
@@ -147,6 +188,8 @@ impl Service {
         self.shared.feed.close();
         Drained {
             orders: orders.stats().published(),
+            stored: self.shared.feed.stats().published(),
+            broken: None,
             unfinished,
             cut_off: self.shared.cut_off.load(Ordering::Relaxed),
             stuck: 0,
@@ -167,6 +210,10 @@ impl Drop for Service {
 pub(crate) struct Drained {
     /// Orders placed.
     pub(crate) orders: u64,
+    /// Orders in the database.
+    pub(crate) stored: u64,
+    /// The consumer that ended before the service.
+    pub(crate) broken: Option<&'static str>,
     /// Consumers that did not finish in time.
     pub(crate) unfinished: Vec<String>,
     /// Browsers that were cut off because they read too slowly.
@@ -178,10 +225,12 @@ pub(crate) struct Drained {
 impl fmt::Display for Drained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} orders", self.orders)?;
-        if self.unfinished.is_empty() {
-            f.write_str(", all finished")?;
-        } else {
+        if !self.unfinished.is_empty() {
             write!(f, ", not finished by {}", self.unfinished.join(", "))?;
+        } else if self.stored < self.orders {
+            write!(f, ", {} of them stored", self.stored)?;
+        } else {
+            f.write_str(", all finished")?;
         }
         write!(
             f,

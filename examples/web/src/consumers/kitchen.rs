@@ -10,17 +10,11 @@ use crate::order::Placed;
 /// Whether the kitchen works. `false`: it takes a break.
 pub(crate) type Works = bool;
 
-/// Cooks until the manager is closed, and returns how many orders were cooked.
-pub(crate) async fn cook(
-    mut orders: Subscription<Arc<Placed>>,
-    mut works: watch::Receiver<Works>,
-) -> usize {
-    let mut cooked = 0;
+/// Cooks until the manager is closed.
+pub(crate) async fn cook(mut orders: Subscription<Arc<Placed>>, mut works: watch::Receiver<Works>) {
     // Coming back for the next order says that the previous order is finished.
     while let Some(_placed) = orders.next().await {
         // An error means that the switch is gone, and with it the service: cook what is left.
         let _ = works.wait_for(|works| *works).await;
-        cooked += 1;
     }
-    cooked
 }

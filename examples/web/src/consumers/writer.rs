@@ -9,17 +9,13 @@ use genevent::{EventStreamExt, Subscription};
 use crate::database::Database;
 use crate::feed::Feed;
 use crate::order::Placed;
+use crate::output::warn;
 
 /// The number of orders in a transaction. Many requests at once share the wait for the disk.
 const BATCH: usize = 64;
 
-/// Stores orders until the manager is closed, and returns how many.
-pub(crate) async fn write(
-    orders: Subscription<Arc<Placed>>,
-    database: Database,
-    feed: Feed,
-) -> usize {
-    let mut written = 0;
+/// Stores orders until the manager is closed.
+pub(crate) async fn write(orders: Subscription<Arc<Placed>>, database: Database, feed: Feed) {
     // Deliveries, because a batch is read before its first order is stored: a plain subscription would
     // acknowledge too early.
     let mut batches = orders.deliveries().ready_batches(BATCH);
@@ -27,7 +23,6 @@ pub(crate) async fn write(
         let rows = batch.iter().map(|placed| placed.order.clone()).collect();
         match database.insert(rows).await {
             Ok(rows) => {
-                written += rows.len();
                 for (placed, stored) in zip(batch.iter(), rows) {
                     // An order is stored once, so the id is unset.
                     let _ = placed.id.set(stored.id);
@@ -37,10 +32,9 @@ pub(crate) async fn write(
                 batch.ack();
             }
             Err(error) => {
-                eprintln!("the database failed: {error}");
+                warn(format_args!("the database failed: {error}"));
                 batch.nack(error.to_string());
             }
         }
     }
-    written
 }

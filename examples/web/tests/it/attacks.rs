@@ -4,7 +4,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::client::{Client, Events, place};
-use crate::program::Program;
+use crate::program::{Program, full_output, limited};
 use crate::until;
 
 #[tokio::test]
@@ -114,4 +114,48 @@ async fn a_crowd_above_the_limit_of_connections_waits_for_places() {
     assert!(!order.is_finished());
     crowd.truncate(999);
     assert_eq!(order.await.unwrap().status, 201);
+}
+
+#[tokio::test]
+async fn a_crowd_beyond_the_open_files_of_the_process_waits() {
+    // Neither can the program print that it has no free file.
+    let mut program = limited("ulimit -n 40", &[]);
+    program.stderr(full_output());
+    let program = Program::run(program).await;
+    let mut crowd = Vec::new();
+    for _ in 0..60 {
+        crowd.push(TcpStream::connect(program.address).await.unwrap());
+    }
+    let address = program.address;
+    let order =
+        tokio::spawn(async move { Client::connect(address).await.order("ada", "tea", 1).await });
+    tokio::task::yield_now().await;
+    drop(crowd);
+    assert_eq!(order.await.unwrap().status, 201);
+    assert!(program.drain().await.starts_with("1 orders, all finished"));
+}
+
+#[tokio::test]
+async fn a_connection_that_lasts_too_long_is_closed_after_its_last_answer() {
+    let program = Program::start(&["--life", "300", "--within", "1000", "--grace", "100"]).await;
+    let mut slow = Client::connect(program.address).await;
+    slow.send("POST /orders HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+        .await;
+    let mut idle = Client::connect(program.address).await;
+    idle.kitchen(false).await;
+    // The order is answered, though the consumers take longer than the connection may last.
+    let mut late = Client::connect(program.address).await;
+    assert_eq!(late.order("ada", "tea", 1).await.status, 202);
+    for client in [&mut late, &mut idle, &mut slow] {
+        client.closed().await;
+    }
+    // Streams of events last.
+    let mut events = Events::connect(program.address, "").await;
+    events.starts_over().await;
+    events.orders(1, 1).await;
+    let mut other = Client::connect(program.address).await;
+    other.closed().await;
+    Client::connect(program.address).await.kitchen(true).await;
+    place(program.address, "ada", 1, "tea").await;
+    events.orders(2, 2).await;
 }

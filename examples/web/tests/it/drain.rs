@@ -59,6 +59,17 @@ async fn kitchen_is_asked(client: &mut Client) -> bool {
 }
 
 #[tokio::test]
+async fn the_signal_of_a_service_manager_drains_too() {
+    let program = Program::start(&[]).await;
+    place(program.address, "ada", 3, "tea").await;
+    program.signal("-TERM").await;
+    assert_eq!(
+        program.drained().await,
+        "3 orders, all finished; 0 browsers cut off, 0 connections stuck"
+    );
+}
+
+#[tokio::test]
 async fn ctrl_c_names_consumers_that_do_not_finish() {
     let program = Program::start(&["--within", "50", "--drain", "200"]).await;
     let mut client = Client::connect(program.address).await;

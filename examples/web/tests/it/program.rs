@@ -17,13 +17,31 @@ pub(crate) struct Program {
     pub(crate) address: SocketAddr,
 }
 
-fn command(address: &str, options: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_genevent-web"));
+const PROGRAM: &str = env!("CARGO_BIN_EXE_genevent-web");
+
+/// Returns the command for a program at a free port.
+pub(crate) fn command(options: &[&str]) -> Command {
+    command_at("127.0.0.1:0", options)
+}
+
+/// Returns the command for a program under limits, which are commands of the shell.
+pub(crate) fn limited(limits: &str, options: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    let script = format!("{limits}; exec \"$@\"");
+    command.args(["-c", &script, "sh", PROGRAM, "127.0.0.1:0"]);
+    command.args(options);
     command
-        .arg(address)
-        .args(options)
-        .stdout(Stdio::piped())
-        .kill_on_drop(true);
+}
+
+/// Returns an error output that cannot be written to.
+pub(crate) fn full_output() -> Stdio {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    full.unwrap().into()
+}
+
+fn command_at(address: &str, options: &[&str]) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.arg(address).args(options);
     command
 }
 
@@ -33,7 +51,12 @@ impl Program {
     }
 
     pub(crate) async fn start_at(address: &str, options: &[&str]) -> Self {
-        let mut child = command(address, options).spawn().unwrap();
+        Self::run(command_at(address, options)).await
+    }
+
+    pub(crate) async fn run(mut command: Command) -> Self {
+        command.stdout(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         in_time("the address", output.read_line(&mut line))
@@ -50,17 +73,25 @@ impl Program {
 
     /// Starts a program that is expected to fail, and returns what it writes to stderr.
     pub(crate) async fn fails_to_start(options: &[&str]) -> String {
-        let mut command = command("127.0.0.1:0", options);
-        let output = command.stderr(Stdio::piped()).output();
+        let mut command = command(options);
+        let output = command.kill_on_drop(true).output();
         let output = in_time("the end", output).await.unwrap();
         assert_eq!(output.status.code(), Some(1));
         String::from_utf8(output.stderr).unwrap()
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
     /// Sends ctrl-c.
     pub(crate) async fn interrupt(&self) {
-        let id = self.child.id().expect("it runs").to_string();
-        let killed = Command::new("kill").args(["-INT", &id]).status().await;
+        self.signal("-INT").await;
+    }
+
+    pub(crate) async fn signal(&self, signal: &str) {
+        let id = self.id().to_string();
+        let killed = Command::new("kill").args([signal, &id]).status().await;
         assert!(killed.unwrap().success());
     }
 
@@ -83,9 +114,14 @@ impl Program {
         (status, rest)
     }
 
-    /// Sends ctrl-c, and returns what the program says of its drain.
+    /// Sends ctrl-c, and returns the report of the drain.
     pub(crate) async fn drain(self) -> String {
         self.interrupt().await;
+        self.drained().await
+    }
+
+    /// Waits for the end after a signal, and returns the report of the drain.
+    pub(crate) async fn drained(self) -> String {
         let (status, said) = self.end().await;
         assert!(status.success(), "{status}: {said}");
         let drained = said.strip_prefix("draining\ndrained: ");
