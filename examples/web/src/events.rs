@@ -15,7 +15,7 @@ use axum::extract::{Extension, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures_util::{Stream, stream};
+use futures_util::{StreamExt, stream};
 use genevent::EndReason;
 use genevent::future::Disconnected;
 use serde::Deserialize;
@@ -23,6 +23,7 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use crate::feed::{Reader, Received};
+use crate::output::warn;
 use crate::server::Connection;
 use crate::service::Shared;
 
@@ -58,7 +59,10 @@ pub(crate) async fn events(
     let (live, is_live) = oneshot::channel();
     connection.stay_open();
     tokio::spawn(cut_off_if_stuck(shared.clone(), connection, is_live));
-    let events = Sse::new(write_events(shared, reader, live)).keep_alive(KeepAlive::new());
+    // A browser that has vanished is noticed when nobody confirms the signs of life.
+    let signs_of_life = KeepAlive::new().interval(shared.alive);
+    let events = stream::unfold(Step::Start(reader, live), write_event);
+    let events = Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(signs_of_life);
     // The connection ends with the events, so that closing it harms no later request.
     ([(header::CONNECTION, "close")], events).into_response()
 }
@@ -94,24 +98,10 @@ enum Step {
     Ended,
 }
 
-fn write_events(
-    shared: Shared,
-    reader: Reader,
-    live: oneshot::Sender<Disconnected>,
-) -> impl Stream<Item = Result<Event, Infallible>> {
-    stream::unfold(Step::Start(reader, live), move |step| {
-        let shared = shared.clone();
-        async move {
-            let (event, next) = write_event(&shared, step).await?;
-            Some((Ok(event), next))
-        }
-    })
-}
-
-async fn write_event(shared: &Shared, step: Step) -> Option<(Event, Step)> {
+async fn write_event(step: Step) -> Option<(Event, Step)> {
     let (mut reader, mut live) = match step {
         Step::Start(reader, live) => {
-            let event = start(shared, &reader);
+            let event = start(&reader);
             return Some((event, Step::Read(reader, Some(live))));
         }
         Step::Read(reader, live) => (reader, live),
@@ -120,10 +110,9 @@ async fn write_event(shared: &Shared, step: Step) -> Option<(Event, Step)> {
     loop {
         match reader.next().await {
             Ok(Received::Order(stored)) => {
-                let id = shared.feed.id(stored.id).to_string();
-                let event = Event::default().id(id).event("order");
+                let event = Event::default().id(reader.id().to_string());
                 // An order consists of texts and numbers, which JSON can express.
-                let event = event.json_data(&*stored).ok()?;
+                let event = event.event("order").json_data(&*stored).ok()?;
                 return Some((event, Step::Read(reader, live)));
             }
             Ok(Received::Live(gone)) => {
@@ -134,7 +123,9 @@ async fn write_event(shared: &Shared, step: Step) -> Option<(Event, Step)> {
             }
             Ok(Received::End(reason)) => return Some((end(reason), Step::Ended)),
             Err(error) => {
-                eprintln!("a browser is cut off, as the database failed: {error}");
+                warn(format_args!(
+                    "a browser is cut off, as the database failed: {error}"
+                ));
                 let event = Event::default().event("cut-off").data(error.to_string());
                 return Some((event, Step::Ended));
             }
@@ -143,15 +134,17 @@ async fn write_event(shared: &Shared, step: Step) -> Option<(Event, Step)> {
 }
 
 /// Returns the first event. Its id lets a browser come back that has seen no order yet.
-fn start(shared: &Shared, reader: &Reader) -> Event {
+fn start(reader: &Reader) -> Event {
     let event = Event::default().retry(RETRY);
     if reader.resumes() {
         event.comment("resumed")
     } else {
-        let id = shared.feed.id(reader.last()).to_string();
         // A browser ignores an event without data.
         let data = "the newest orders follow";
-        event.id(id).event("start-over").data(data)
+        event
+            .id(reader.id().to_string())
+            .event("start-over")
+            .data(data)
     }
 }
 

@@ -1,13 +1,16 @@
 //! `GET /customers/{name}/ws`: the orders of one customer, over a WebSocket.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Extension, Path, State};
 use axum::response::Response;
+use genevent::future::Disconnected;
 use genevent::{EndReason, Filtered};
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 use crate::order::{Customer, Stored};
 use crate::server::Connection;
@@ -15,6 +18,9 @@ use crate::service::Shared;
 
 /// The longest message of a browser, in bytes. Messages of browsers are ignored.
 const LONGEST_MESSAGE: usize = 1024;
+
+/// The unsent bytes of a browser that are kept in memory: more than one order.
+const UNSENT: usize = 16 * 1024;
 
 pub(crate) async fn orders_of_customer(
     State(shared): State<Shared>,
@@ -27,60 +33,62 @@ pub(crate) async fn orders_of_customer(
         .max_frame_size(LONGEST_MESSAGE)
         // Each order is sent at once, so that unsent orders stay unread in the subscription, where
         // the window counts them.
-        .write_buffer_size(0);
+        .write_buffer_size(0)
+        // Each ping of a browser is answered. Without a limit, the answers that the browser does not
+        // read would fill the memory.
+        .max_write_buffer_size(UNSENT);
     upgrade.on_upgrade(async move |socket| {
         let peer = connection.peer().to_string();
         let orders = shared.feed.of_customer(customer, &peer);
-        serve(socket, orders, &shared).await;
+        let gone = orders.disconnected();
+        tokio::select! {
+            () = serve(socket, orders, &shared) => {}
+            // Dropping the socket closes the connection.
+            () = cut_off_if_stuck(gone, &shared) => {}
+        }
         // The place of the connection is free from now on.
         drop(connection);
     })
 }
 
+/// Waits until a customer that is cut off has had the time to read its last orders and the reason.
+async fn cut_off_if_stuck(gone: Disconnected, shared: &Shared) {
+    let Some(EndReason::Disconnected { .. }) = gone.await else {
+        // The customer has left, or the service ends: the drain has a time limit of its own.
+        return pending().await;
+    };
+    shared.cut_off.fetch_add(1, Ordering::Relaxed);
+    sleep(shared.grace).await;
+}
+
+/// Sends orders until the stream has ended or the customer has left.
 async fn serve(mut socket: WebSocket, mut orders: Filtered<Arc<Stored>>, shared: &Shared) {
-    let gone = orders.disconnected();
-    let talk = async {
-        loop {
-            tokio::select! {
-                stored = orders.next() => match stored {
-                    Some(stored) => {
-                        let text = serde_json::to_string(&*stored).unwrap_or_default();
-                        socket.send(Message::text(text)).await.ok()?;
-                    }
-                    None => return orders.end_reason(),
-                },
-                // Reading answers pings and a close frame, and notices that the browser has left.
-                message = socket.recv() => match message {
-                    Some(Err(_)) | None => return None,
-                    Some(Ok(_)) => {}
-                },
-            }
+    loop {
+        let message = tokio::select! {
+            stored = orders.next() => match stored {
+                Some(stored) => Message::text(serde_json::to_string(&*stored).unwrap_or_default()),
+                None => break,
+            },
+            // Reading answers pings and a close frame, and notices that the browser has left.
+            message = socket.recv() => match message {
+                Some(Ok(_)) => continue,
+                Some(Err(_)) | None => return,
+            },
+            // A browser that has vanished is noticed when nobody confirms the ping.
+            () = sleep(shared.alive) => Message::Ping(Bytes::new()),
+        };
+        if socket.send(message).await.is_err() {
+            return;
         }
+    }
+    let (code, reason) = match orders.end_reason() {
+        Some(reason @ EndReason::Disconnected { .. }) => (close_code::POLICY, reason.to_string()),
+        _ => (close_code::AWAY, "the service is shutting down".to_owned()),
     };
-    let reason = tokio::select! {
-        biased;
-        // The browser reads nothing, so `talk` waits for the socket, perhaps for ever.
-        reason = gone => reason,
-        reason = talk => reason,
-    };
-    let (code, reason) = match reason {
-        Some(reason @ EndReason::Disconnected { .. }) => {
-            shared.cut_off.fetch_add(1, Ordering::Relaxed);
-            (close_code::POLICY, reason.to_string())
-        }
-        Some(_) => (close_code::AWAY, "the service is shutting down".to_owned()),
-        None => return,
-    };
-    let close = CloseFrame {
-        code,
-        reason: reason.into(),
-    };
-    // A browser that does not read is not told, and its socket is closed after the grace period.
-    let _ = timeout(shared.grace, async {
-        socket.send(Message::Close(Some(close))).await?;
+    let reason = reason.into();
+    let close = Message::Close(Some(CloseFrame { code, reason }));
+    if socket.send(close).await.is_ok() {
         // Wait for the browser's answer: closing a socket with unread input would discard the reason.
         while let Some(Ok(_)) = socket.recv().await {}
-        Ok::<(), axum::Error>(())
-    })
-    .await;
+    }
 }

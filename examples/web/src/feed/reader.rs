@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use genevent::{EndReason, Subscription, future::Disconnected};
 
-use super::Feed;
+use super::{EventId, Feed};
 use crate::database::DatabaseError;
 use crate::order::Stored;
 
@@ -49,9 +49,9 @@ impl Reader {
         }
     }
 
-    /// Returns the id of the order that the reader goes on after.
-    pub(crate) fn last(&self) -> i64 {
-        self.last
+    /// Returns the id of the last order that was returned, or of the order before the first.
+    pub(crate) fn id(&self) -> EventId {
+        self.feed.id(self.last)
     }
 
     /// Returns whether the reader goes on where the browser was. `false`: the browser starts anew.

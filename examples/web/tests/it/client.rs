@@ -235,6 +235,12 @@ impl Events {
         }
     }
 
+    /// Reads a comment, which says that the connection is alive.
+    pub(crate) async fn sign_of_life(&mut self) {
+        let lines = in_time("a comment", self.lines()).await.unwrap();
+        assert_eq!(lines, [":"]);
+    }
+
     pub(crate) async fn starts_over(&mut self) {
         let event = self.next().await.expect("the connection is open");
         assert_eq!(event.kind, "start-over");

@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use crate::client::{Client, place};
+use crate::client::{Client, Events, place};
 use crate::program::Program;
 use crate::{in_time, until};
 
@@ -116,7 +116,7 @@ async fn a_customer_that_reads_too_slowly_is_closed_with_a_reason() {
     until_cut_off(&mut client, address).await;
     // Now it reads: the orders that were on their way, and why there are no more.
     let (orders, frame) = slow.close().await;
-    assert!(orders > 0);
+    assert!(orders >= 8, "{orders} orders instead of a window at least");
     assert_eq!(u16::from(frame.code), 1008);
     assert_eq!(frame.reason, "disconnected: its window was full");
     drop(slow);
@@ -136,6 +136,60 @@ async fn a_customer_that_reads_nothing_is_cut_off() {
         "{drained}"
     );
     drop(stuck);
+}
+
+#[tokio::test]
+async fn a_quiet_browser_gets_signs_of_life() {
+    let program = Program::start(&["--alive", "50"]).await;
+    let mut customer = Customer::connect(program.address, "ada").await;
+    let mut events = Events::connect(program.address, "").await;
+    events.starts_over().await;
+    for _ in 0..2 {
+        assert_eq!(customer.next().await, Message::Ping("".into()));
+        events.sign_of_life().await;
+    }
+}
+
+#[tokio::test]
+async fn pings_of_a_customer_that_reads_nothing_fill_no_memory() {
+    let program = Program::start(&[]).await;
+    let mut flood = Customer::connect(program.address, "ada").await;
+    let before = memory(&program);
+    for _ in 0..300 {
+        for _ in 0..1_000 {
+            flood
+                .0
+                .feed(Message::Ping("x".repeat(125).into()))
+                .await
+                .unwrap();
+        }
+        flood.0.flush().await.unwrap();
+    }
+    // The answers have 38 megabytes.
+    let grown = memory(&program).saturating_sub(before);
+    assert!(grown < 8_000, "{grown} kilobytes");
+    place(program.address, "ada", 1, "tea").await;
+    assert!(program.drain().await.ends_with("0 connections stuck"));
+}
+
+/// Returns the memory of a program, in kilobytes.
+fn memory(program: &Program) -> u64 {
+    let path = format!("/proc/{}/status", program.id());
+    let status = std::fs::read_to_string(path).unwrap();
+    let resident = status.split_once("VmRSS:").unwrap().1;
+    let kilobytes = resident.split_whitespace().next().unwrap();
+    kilobytes.parse().unwrap()
+}
+
+#[tokio::test]
+async fn the_stats_can_be_drawn_with_any_name_of_a_customer() {
+    let program = Program::start(&[]).await;
+    let _customer = Customer::connect(program.address, "%EF%BF%BE%22%3C").await;
+    let mut client = Client::connect(program.address).await;
+    let svg = client.get("/stats.svg").await;
+    // Forbidden in XML.
+    assert!(!svg.contains('\u{fffe}'), "{svg}");
+    assert!(svg.contains("\u{fffd}&quot;&lt; 127.0.0.1:"), "{svg}");
 }
 
 async fn until_cut_off(client: &mut Client, address: SocketAddr) {
