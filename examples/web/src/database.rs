@@ -12,13 +12,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::types::Type;
 use rusqlite::{Connection, Row, params};
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use crate::order::{Order, Stored};
 
+/// The number of readers at the connection. Further readers wait their turn: an insert would wait
+/// behind a whole crowd of browsers otherwise.
+const READERS: usize = 2;
+
 #[derive(Clone)]
 pub(crate) struct Database {
     connection: Arc<Mutex<Connection>>,
+    readers: Arc<Semaphore>,
     mark: Arc<str>,
 }
 
@@ -47,6 +53,7 @@ impl Database {
         let mark: String = connection.query_row("SELECT mark FROM mark", [], |row| row.get(0))?;
         Ok(Self {
             connection: Arc::new(Mutex::new(connection)),
+            readers: Arc::new(Semaphore::new(READERS)),
             mark: mark.into(),
         })
     }
@@ -77,6 +84,7 @@ impl Database {
 
     /// Returns up to `limit` orders after the order `id`, oldest first.
     pub(crate) async fn after(&self, id: i64, limit: u32) -> Result<Vec<Stored>, DatabaseError> {
+        let _turn = self.readers.acquire().await;
         self.call(move |connection| {
             let mut select = connection.prepare(
                 "SELECT id, customer, item, quantity FROM orders WHERE id > ?1 ORDER BY id LIMIT ?2",
@@ -89,6 +97,7 @@ impl Database {
 
     /// Returns the id of the newest order, or 0.
     pub(crate) async fn newest(&self) -> Result<i64, DatabaseError> {
+        let _turn = self.readers.acquire().await;
         self.call(|connection| newest(connection)).await
     }
 

@@ -1,5 +1,9 @@
 //! `GET /events`: order, resuming, and clients that do not read.
 
+use tokio::io::{AsyncWriteExt, copy, sink};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
 use crate::client::{Client, Events, place};
 use crate::program::{Path, Program};
 use crate::until;
@@ -209,4 +213,32 @@ async fn a_slow_client_is_told_that_it_is_cut_off_and_comes_back() {
 
     let mut back = Events::connect(address, &slow.last).await;
     back.orders(seen + 1, orders).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crowd_that_catches_up_delays_no_order() {
+    let path = Path::new();
+    let options = ["--database", path.as_str()];
+    Program::start(&options).await.drain().await;
+    let connection = rusqlite::Connection::open(path.as_str()).unwrap();
+    let orders = "WITH RECURSIVE ids(id) AS (VALUES (1) UNION ALL SELECT id + 1 FROM ids LIMIT 5000)
+                  INSERT INTO orders SELECT id, 'ada', 'tea', 1 FROM ids";
+    connection.execute_batch(orders).unwrap();
+    drop(connection);
+
+    let program = Program::start(&options).await;
+    let address = program.address;
+    let mut client = Client::connect(address).await;
+    let answer = client.order("ada", "tea", 1).await.json();
+    let (mark, _) = answer["id"].as_str().unwrap().split_once('-').unwrap();
+    let request = format!("GET /events HTTP/1.0\r\nLast-Event-ID: {mark}-0\r\n\r\n");
+    let mut crowd = JoinSet::new();
+    for _ in 0..600 {
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        socket.write_all(request.as_bytes()).await.unwrap();
+        crowd.spawn(async move { copy(&mut socket, &mut sink()).await });
+    }
+    for _ in 0..10 {
+        assert_eq!(client.order("ada", "tea", 1).await.status, 201);
+    }
 }
