@@ -1,6 +1,6 @@
 //! The orders in an `SQLite` file.
 //!
-//! The file is the log that browsers resume from, also after a restart. Ids are therefore consecutive,
+//! The file is the log for browsers to resume from, also after a restart. Ids are therefore consecutive,
 //! and given by the service: order n + 1 follows order n, without a hole after a failed transaction. The
 //! service is the only writer, and holds the lock of the file: a second service with the same file
 //! would give the same ids.
@@ -34,7 +34,7 @@ impl Database {
     pub(crate) fn open(path: Option<&Path>) -> rusqlite::Result<Self> {
         // For an empty path, SQLite makes a temporary file without a name.
         let connection = Connection::open(path.unwrap_or(Path::new("")))?;
-        // `full`: an order that is reported as stored survives a power failure.
+        // `full`: a confirmed order survives a power failure.
         connection.execute_batch(
             "PRAGMA locking_mode = exclusive;
              PRAGMA journal_mode = wal;
@@ -132,7 +132,7 @@ fn newest(connection: &Connection) -> rusqlite::Result<i64> {
 }
 
 fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
-    // A row that another program has changed may be invalid: an error, not a panic.
+    // Another program may have made the row invalid: an error, not a panic.
     let invalid = |column, kind, why: String| {
         rusqlite::Error::FromSqlConversionFailure(column, kind, why.into())
     };

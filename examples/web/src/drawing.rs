@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Write};
 
 use genevent::{Stats, SubscriberInfo};
 
-/// The number of subscribers that are drawn for a manager.
+/// The largest number of subscribers in the drawing of a manager.
 const MOST: usize = 20;
 
 const ROW: usize = 26;

@@ -2,9 +2,9 @@
 //!
 //! | event | data |
 //! |---|---|
-//! | `start-over` | a text; the orders that follow are the newest, and do not follow what the browser has seen |
+//! | `start-over` | a text; the newest orders follow, perhaps with a gap after the last order in the browser |
 //! | `order` | the order |
-//! | `cut-off` | why the browser is cut off. It may come back, and goes on where it was |
+//! | `cut-off` | why the browser is cut off. A browser that comes back resumes after its last order |
 //! | `farewell` | why the service ends |
 
 use std::convert::Infallible;
@@ -27,8 +27,7 @@ use crate::output::warn;
 use crate::server::Connection;
 use crate::service::Shared;
 
-/// The time for a browser to read what it has missed. A browser that takes longer comes back, and goes
-/// on where it was.
+/// The time for a browser to read the missed orders. A slower browser is cut off, comes back and resumes.
 const CATCH_UP: Duration = Duration::from_secs(60);
 
 /// The pause before a browser comes back.
@@ -47,7 +46,7 @@ pub(crate) async fn events(
     headers: HeaderMap,
 ) -> Response {
     let header = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    // An id that nobody can read is as good as none: the browser starts anew.
+    // With an invalid id, as without an id, the browser starts over.
     let last = header.or(since.as_deref()).and_then(|id| id.parse().ok());
     let name = format!("browser {}", connection.peer());
     let reader = match shared.feed.read(last, &name).await {
@@ -59,17 +58,17 @@ pub(crate) async fn events(
     let (live, is_live) = oneshot::channel();
     connection.stay_open();
     tokio::spawn(cut_off_if_stuck(shared.clone(), connection, is_live));
-    // A browser that has vanished is noticed when nobody confirms the signs of life.
+    // If the browser has vanished, the system reports an error some time after a sign of life.
     let signs_of_life = KeepAlive::new().interval(shared.alive);
     let events = stream::unfold(Step::Start(reader, live), write_event);
     let events = Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(signs_of_life);
-    // The connection ends with the events, so that closing it harms no later request.
+    // The connection ends with the events: closing the connection harms no later request.
     ([(header::CONNECTION, "close")], events).into_response()
 }
 
-/// Closes the connection of a browser that is cut off and does not read what is left for it.
+/// Closes the connection if the browser is cut off and does not read the last events.
 ///
-/// The stream of events cannot do that: while the browser reads nothing, nobody polls the stream.
+/// The stream of events cannot close the connection: the stream is polled only while the browser reads.
 async fn cut_off_if_stuck(
     shared: Shared,
     connection: Connection,
@@ -81,7 +80,7 @@ async fn cut_off_if_stuck(
             // The browser has left, or the service ends: the drain has a time limit of its own.
             _ => return,
         },
-        // The browser has left before it had caught up.
+        // The browser has left before catching up.
         Ok(Err(_)) => return,
         Err(_) => {}
     }
@@ -133,7 +132,7 @@ async fn write_event(step: Step) -> Option<(Event, Step)> {
     }
 }
 
-/// Returns the first event. Its id lets a browser come back that has seen no order yet.
+/// Returns the first event. Its id lets a browser resume before the first order.
 fn start(reader: &Reader) -> Event {
     let event = Event::default().retry(RETRY);
     if reader.resumes() {

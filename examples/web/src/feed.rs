@@ -1,11 +1,11 @@
 //! The feed: the stored orders, for browsers.
 //!
 //! The feed has a manager of its own. Its events are the rows of the database, in the order of their
-//! ids, so a browser never sees an order that was not stored, and each event has an id that outlives the
-//! process. Event n of the manager is the row `newest_at_start + n`.
+//! ids. So browsers see stored orders only, and the id of an event outlives the process. Event n of the
+//! manager is the row `newest_at_start + n`.
 //!
-//! All subscribers of the feed are observers that are disconnected when they are too slow. So
-//! publishing to the feed never waits, and neither does closing it.
+//! All subscribers of the feed are observers, and slow observers are disconnected. So publishing to the
+//! feed never waits, and closing the feed never waits either.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ mod reader;
 pub(crate) use event_id::EventId;
 pub(crate) use reader::{Reader, Received};
 
-/// The number of orders that a browser starts with.
+/// The number of orders that a browser without an id starts with.
 const FIRST: i64 = 50;
 
 #[derive(Debug, Clone)]
@@ -58,15 +58,15 @@ impl Feed {
     /// If another program has added rows: browsers would resume after the wrong order.
     pub(crate) async fn publish(&self, stored: Stored) {
         let expected = self.seq(stored.id);
-        // Observers acknowledge nothing, so the receipt is ready at once. An error means that the feed
-        // is closed: the row is stored, and no browser is connected any more.
+        // Observers acknowledge nothing, so the receipt is ready at once. An error means that the
+        // feed is closed: the row is stored, and no browser is connected any more.
         if let Ok(receipt) = self.manager.ack_notify(Arc::new(stored)).await {
             assert_eq!(receipt.seq(), expected, "the service is the only writer");
         }
     }
 
-    /// Returns a reader that goes on after `last`, or a reader of the newest orders and what follows if
-    /// `last` names no order of this database.
+    /// Returns a reader of the orders after `last`. If `last` names no order of this database, the reader
+    /// begins with the newest orders.
     pub(crate) async fn read(
         &self,
         last: Option<EventId>,
@@ -79,14 +79,14 @@ impl Feed {
         Ok(Reader::new(self.clone(), after, resumes, name))
     }
 
-    /// Subscribes to the orders of one customer, beginning with the newest of them that are retained.
+    /// Subscribes to the orders of a customer, beginning with the newest retained orders.
     pub(crate) fn of_customer(&self, customer: Customer, peer: &str) -> Filtered<Arc<Stored>> {
         let name = format!("{} {peer}", customer.as_str());
         let options = self.options(&name).replay(10);
         self.customers.subscribe_with(customer, options)
     }
 
-    /// Ends the streams of all browsers, after the events that they have not read yet.
+    /// Ends the streams of all browsers, after their unread events.
     pub(crate) fn close(&self) {
         self.manager.close();
     }

@@ -1,7 +1,7 @@
 //! A web service with live orders.
 //!
-//! `cargo run -p genevent-web` prints the address to open in a browser. An order that is posted is an
-//! event with three consumers, and the answer to the request is the receipt. Browsers watch the stored
+//! `cargo run -p genevent-web` prints the address to open in a browser. A posted order is an event
+//! with three consumers, and the answer to the request is the receipt. Browsers watch the stored
 //! orders as observers. Ctrl-c or SIGTERM drains the service; a second ctrl-c ends the process at once.
 //!
 //! ```text

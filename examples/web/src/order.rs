@@ -84,7 +84,7 @@ fn check_text(field: &str, text: &str, longest: usize) -> Result<(), String> {
     }
 }
 
-/// The event that the consumers of an order work on.
+/// The event for the consumers of an order.
 #[derive(Debug)]
 pub(crate) struct Placed {
     pub(crate) order: Order,

@@ -22,7 +22,7 @@ use crate::service::{CONSUMERS, Shared};
 /// | 201 | all consumers have finished |
 /// | 202 | the order is placed, and `late` names the consumers that have not finished yet |
 /// | 400, 413, 415, 422 | the request is no valid order: nothing was published |
-/// | 500 | the order is placed, and `failed` names the consumers that will not finish it, with the cause |
+/// | 500 | the order is placed, and `failed` names the consumers that will not finish the order, with the cause |
 /// | 503 | the consumers have no room, or the service is shutting down: nothing was published |
 pub(crate) async fn place_order(
     State(shared): State<Shared>,
@@ -39,7 +39,7 @@ pub(crate) async fn place_order(
     let answer = shared.orders.sync_notify(Arc::clone(&placed));
     let (receipt, late) = match answer.within(shared.within).await {
         Ok(receipt) => (receipt, Vec::new()),
-        // The order stays with the consumers that are late: they finish it later.
+        // The order stays with the late consumers, which finish the order later.
         Err(DeadlineError::Unanswered(late)) => (late.receipt().clone(), names(late.waiting_for())),
         Err(DeadlineError::NotStored(full)) => {
             let text = format!("{full}: try again later");
@@ -51,7 +51,7 @@ pub(crate) async fn place_order(
         Err(error) => return refuse(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
     };
     let mut failed: Vec<_> = receipt.unfinished().iter().map(Failed::from).collect();
-    // A consumer that has ended owes no acknowledgement, and is absent from the receipt. Without this
+    // An ended consumer owes no acknowledgement, and is absent from the receipt. Without this
     // check, the order would be confirmed though the consumer never sees the order.
     let gone = CONSUMERS.saturating_sub(receipt.acked() + receipt.dropped() + late.len());
     if gone > 0 {
@@ -76,12 +76,12 @@ pub(crate) async fn place_order(
     (status, Json(answer)).into_response()
 }
 
-/// The answer to an order that was placed.
+/// The answer to a placed order.
 #[derive(Debug, Serialize)]
 struct Answer {
-    /// The id of the event that browsers get; `None` while the database has not stored the order.
+    /// The id of the event for browsers; `None` while the database has not stored the order.
     id: Option<String>,
-    /// The receipt in one line.
+    /// The receipt in a line.
     receipt: String,
     late: Vec<String>,
     failed: Vec<Failed>,
@@ -111,7 +111,7 @@ fn names(consumers: &[SubscriberInfo]) -> Vec<String> {
 
 const SHUTTING_DOWN: &str = "the service is shutting down";
 
-/// Answers that nothing was published.
+/// Answers a request without publishing an order.
 fn refuse(status: StatusCode, error: impl Into<String>) -> Response {
     let body = Json(json!({ "error": error.into() }));
     match status {

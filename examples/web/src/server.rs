@@ -1,8 +1,8 @@
 //! The connections: accepted, limited, and closed from elsewhere.
 //!
-//! `axum::serve` has no way to close the connection of a browser that does not read. So the
-//! connections are accepted here, each in a task that owns the socket, and each request gets a
-//! [`Connection`], which closes the socket.
+//! `axum::serve` has no way to close the connection of a stuck browser. So the connections are accepted
+//! here. Each connection has a task with the socket, and each request gets a [`Connection`], which closes
+//! the socket.
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,13 +24,13 @@ use tokio::time::{sleep, timeout};
 
 use crate::output::warn;
 
-/// The number of connections. Further connections wait until one of them ends.
+/// The number of connections. Further connections wait until a connection ends.
 const CONNECTIONS: u32 = 1_000;
 
 /// The time for a client to send the head of its request.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 
-/// The limits of connections that are no streams of events.
+/// The limits of connections without a stream of events.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     /// The life of a connection. A limit for each step would not suffice: a client could keep its place
@@ -40,8 +40,8 @@ pub(crate) struct Limits {
     pub(crate) last_request: Duration,
 }
 
-/// The unsent bytes of a connection, in the kernel and in hyper. The system's default lets a browser
-/// that does not read keep megabytes before anything stands still.
+/// The unsent bytes of a connection, in the kernel and in hyper. With the system's
+/// default, a stuck browser is noticed megabytes later.
 const SEND_BUFFER: u32 = 16 * 1024;
 const HYPER_BUFFER: usize = 16 * 1024;
 
@@ -59,7 +59,7 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(1024)
 }
 
-/// A connection, as its requests see it.
+/// A connection, for its requests.
 #[derive(Debug, Clone)]
 pub(crate) struct Connection(Arc<Inner>);
 
@@ -77,7 +77,7 @@ impl Connection {
         self.0.peer
     }
 
-    /// Closes the socket, whatever is still to be sent.
+    /// Closes the socket, also with unsent bytes.
     pub(crate) fn cut(&self) {
         self.0.cut.notify_one();
     }
@@ -148,7 +148,7 @@ pub(crate) async fn accept(
     Open { places }
 }
 
-/// Serves the requests of a connection. Returning drops the socket, which closes it.
+/// Serves the requests of a connection. Returning drops the socket, which closes the connection.
 async fn serve(
     socket: TcpStream,
     router: Router,
@@ -179,11 +179,11 @@ async fn serve(
         }
     };
     let limit = tokio::select! {
-        // An error means that the client has left, or sent something other than HTTP.
+        // An error means that the client has left, or has sent something other than HTTP.
         _ = requests.as_mut() => return,
         () = cut.notified() => return,
         () = end_of_life => Some(limits.last_request),
-        // An error means that the sender is gone, and with it the service.
+        // An error means that the service is gone, and the sender with the service.
         _ = closing.wait_for(|closing| *closing) => None,
     };
     requests.as_mut().graceful_shutdown();

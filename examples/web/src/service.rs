@@ -42,13 +42,13 @@ const LONGEST_BODY: usize = 16 * 1024;
 pub(crate) struct Shared {
     pub(crate) orders: EventManager<Arc<Placed>>,
     pub(crate) feed: Feed,
-    /// A permit for each request that publishes: the drain takes all of them.
+    /// A permit for each request that publishes: the drain takes all permits.
     pub(crate) publishers: Arc<Semaphore>,
     pub(crate) kitchen: watch::Sender<Works>,
     pub(crate) cut_off: Arc<AtomicUsize>,
     /// How long a request waits for the consumers.
     pub(crate) within: Duration,
-    /// How long a browser that is cut off may take for its last events.
+    /// The time for the last events of a browser that is cut off.
     pub(crate) grace: Duration,
     /// The pause between signs of life to a browser without events.
     pub(crate) alive: Duration,
@@ -199,7 +199,7 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // Consumers that did not finish in time must not hold the database open.
+        // Late consumers must not hold the database open.
         self.writer.abort();
         self.kitchen.abort();
     }
@@ -212,13 +212,13 @@ pub(crate) struct Drained {
     pub(crate) orders: u64,
     /// Orders in the database.
     pub(crate) stored: u64,
-    /// The consumer that ended before the service.
+    /// The consumer whose end was the reason for the drain.
     pub(crate) broken: Option<&'static str>,
-    /// Consumers that did not finish in time.
+    /// Late consumers, with their unfinished orders.
     pub(crate) unfinished: Vec<String>,
-    /// Browsers that were cut off because they read too slowly.
+    /// Browsers cut off for reading too slowly.
     pub(crate) cut_off: usize,
-    /// Connections that did not end with the drain.
+    /// Connections still open after the drain.
     pub(crate) stuck: usize,
 }
 

@@ -1,4 +1,4 @@
-//! The signals that ask the process to end: ctrl-c, and the request of a service manager.
+//! The signals for the end of the process: ctrl-c, and the request of a service manager.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! `GET /customers/{name}/ws`: the orders of one customer, over a WebSocket.
+//! `GET /customers/{name}/ws`: the orders of a customer, over a WebSocket.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::service::Shared;
 /// The longest message of a browser, in bytes. Messages of browsers are ignored.
 const LONGEST_MESSAGE: usize = 1024;
 
-/// The unsent bytes of a browser that are kept in memory: more than one order.
+/// The largest number of unsent bytes of a browser in memory: room for several orders.
 const UNSENT: usize = 16 * 1024;
 
 pub(crate) async fn orders_of_customer(
@@ -31,11 +31,10 @@ pub(crate) async fn orders_of_customer(
     let upgrade = upgrade
         .max_message_size(LONGEST_MESSAGE)
         .max_frame_size(LONGEST_MESSAGE)
-        // Each order is sent at once, so that unsent orders stay unread in the subscription, where
-        // the window counts them.
+        // Each order is sent at once: unsent orders stay unread in the subscription, where the
+        // window counts them.
         .write_buffer_size(0)
-        // Each ping of a browser is answered. Without a limit, the answers that the browser does not
-        // read would fill the memory.
+        // Each ping of a browser is answered. Without a limit, unread answers would fill the memory.
         .max_write_buffer_size(UNSENT);
     upgrade.on_upgrade(async move |socket| {
         let peer = connection.peer().to_string();
@@ -51,7 +50,7 @@ pub(crate) async fn orders_of_customer(
     })
 }
 
-/// Waits until a customer that is cut off has had the time to read its last orders and the reason.
+/// Waits until a customer is cut off and has had the time to read the last orders and the reason.
 async fn cut_off_if_stuck(gone: Disconnected, shared: &Shared) {
     let Some(EndReason::Disconnected { .. }) = gone.await else {
         // The customer has left, or the service ends: the drain has a time limit of its own.
@@ -69,12 +68,12 @@ async fn serve(mut socket: WebSocket, mut orders: Filtered<Arc<Stored>>, shared:
                 Some(stored) => Message::text(serde_json::to_string(&*stored).unwrap_or_default()),
                 None => break,
             },
-            // Reading answers pings and a close frame, and notices that the browser has left.
+            // Reading answers pings and a close frame, and notices the end of the browser.
             message = socket.recv() => match message {
                 Some(Ok(_)) => continue,
                 Some(Err(_)) | None => return,
             },
-            // A browser that has vanished is noticed when nobody confirms the ping.
+            // If the browser has vanished, the system reports an error some time after the ping.
             () = sleep(shared.alive) => Message::Ping(Bytes::new()),
         };
         if socket.send(message).await.is_err() {

@@ -1,4 +1,4 @@
-//! The consumer `billing`: a handler that keeps an account for each customer.
+//! The consumer `billing`: a handler with an account for each customer.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;

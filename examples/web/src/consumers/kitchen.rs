@@ -7,14 +7,14 @@ use tokio::sync::watch;
 
 use crate::order::Placed;
 
-/// Whether the kitchen works. `false`: it takes a break.
+/// Whether the kitchen works. `false`: the kitchen takes a break.
 pub(crate) type Works = bool;
 
 /// Cooks until the manager is closed.
 pub(crate) async fn cook(mut orders: Subscription<Arc<Placed>>, mut works: watch::Receiver<Works>) {
-    // Coming back for the next order says that the previous order is finished.
+    // Polling for the next order acknowledges the previous order.
     while let Some(_placed) = orders.next().await {
-        // An error means that the switch is gone, and with it the service: cook what is left.
+        // An error means that the service is gone, and the switch with the service: cook the rest.
         let _ = works.wait_for(|works| *works).await;
     }
 }

@@ -28,7 +28,7 @@ pub(crate) async fn write(orders: Subscription<Arc<Placed>>, database: Database,
                     let _ = placed.id.set(stored.id);
                     feed.publish(stored).await;
                 }
-                // After the feed: an order that is answered is on its way to every browser.
+                // After the feed: a confirmed order is on its way to every browser.
                 batch.ack();
             }
             Err(error) => {

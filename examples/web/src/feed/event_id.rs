@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 /// The id of an event: the mark of the database, and the id of the order.
 ///
-/// A browser sends the id of the last event that it has seen, perhaps to another process with another
-/// database. The mark tells the two apart: order 7 of another database is another order.
+/// A browser sends the id of its last event, perhaps to another process with another database. The mark
+/// tells the two apart: order 7 of another database is another order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EventId {
     pub(crate) mark: String,

@@ -9,7 +9,7 @@ use super::{EventId, Feed};
 use crate::database::DatabaseError;
 use crate::order::Stored;
 
-/// The number of rows that a query returns, and that a browser which reads nothing keeps in memory.
+/// The largest number of rows in the result of a query, and in memory for a stuck browser.
 const PAGE: u32 = 256;
 
 /// The orders after a certain order, without gap or duplicate.
@@ -17,7 +17,7 @@ const PAGE: u32 = 256;
 pub(crate) struct Reader {
     feed: Feed,
     name: String,
-    /// The id of the last order that was returned.
+    /// The id of the last returned order.
     last: i64,
     resumes: bool,
     source: Source,
@@ -49,12 +49,12 @@ impl Reader {
         }
     }
 
-    /// Returns the id of the last order that was returned, or of the order before the first.
+    /// Returns the id of the last returned order, or of the order before the first.
     pub(crate) fn id(&self) -> EventId {
         self.feed.id(self.last)
     }
 
-    /// Returns whether the reader goes on where the browser was. `false`: the browser starts anew.
+    /// Returns whether the reader continues the browser's last id. `false`: the browser starts over.
     pub(crate) fn resumes(&self) -> bool {
         self.resumes
     }
@@ -75,8 +75,8 @@ impl Reader {
                     let Some(stored) = events.next().await else {
                         return Ok(Received::End(events.end_reason()));
                     };
-                    // A row is in the database a moment before it is published. A reader that found
-                    // it there would get it twice.
+                    // A row is in the database a moment before its publication, and a reader may have
+                    // read the row there already.
                     if stored.id > self.last {
                         self.last = stored.id;
                         return Ok(Received::Order(stored));
@@ -86,11 +86,11 @@ impl Reader {
         }
     }
 
-    /// Subscribes, if the manager still retains all orders that follow; otherwise reads a page of them
+    /// Subscribes, if the manager still retains all following orders; otherwise reads a page of them
     /// from the database.
     ///
-    /// A reader does not subscribe before it has caught up: the live orders would fill its window while
-    /// it reads old ones.
+    /// A reader that is behind does not subscribe: live orders would fill the window while the reader
+    /// returns old orders.
     async fn go_on(&mut self) -> Result<Option<Disconnected>, DatabaseError> {
         if self.last >= self.feed.newest_at_start {
             let since = self.feed.seq(self.last);
@@ -104,8 +104,8 @@ impl Reader {
         }
         let page = self.feed.database.after(self.last, PAGE).await?;
         if page.is_empty() {
-            // Every event of the feed was a row before. Without this check, a database that lost rows
-            // would keep this loop busy for ever.
+            // Every event of the feed was a row before. Without this check, missing rows would keep this
+            // loop busy for ever.
             return Err(DatabaseError::lost_after(self.last));
         }
         self.source = Source::Database(page.into());

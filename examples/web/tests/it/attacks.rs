@@ -1,4 +1,4 @@
-//! Clients that send garbage, stop halfway, or vanish.
+//! Clients with garbage, clients that stop halfway or vanish, and crowds.
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -23,7 +23,7 @@ async fn garbage_harms_nobody() {
         &[b"GET / HTTP/1.1\r\nX: ".as_slice(), &*vec![b'x'; 100_000]].concat(),
     ] {
         let mut client = Client::connect(program.address).await;
-        // The program may close the connection before it has read everything.
+        // The program may close the connection before the last byte.
         let _ = client.try_send(garbage).await;
         client.closed().await;
     }
@@ -118,7 +118,7 @@ async fn a_crowd_above_the_limit_of_connections_waits_for_places() {
 
 #[tokio::test]
 async fn a_crowd_beyond_the_open_files_of_the_process_waits() {
-    // Neither can the program print that it has no free file.
+    // Nor can the program print an error.
     let mut program = limited("ulimit -n 40", &[]);
     program.stderr(full_output());
     let program = Program::run(program).await;

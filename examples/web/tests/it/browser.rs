@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::client::Client;
 use crate::{in_time, until};
 
-/// A browser with a window. Dropping it ends the browser.
+/// A browser with a window, ended when dropped.
 pub(crate) struct Browser {
     driver: SocketAddr,
     session: String,
@@ -48,7 +48,7 @@ impl Browser {
         // Without a reader, the driver would wait for its output.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let driver = SocketAddr::from(([127, 0, 0, 1], port));
-        // No sandbox: the tests may run as root, where Chromium refuses to use one.
+        // No sandbox: the tests may run as root, where Chromium refuses a sandbox.
         let arguments = [
             "--headless=new",
             "--no-sandbox",
@@ -86,7 +86,7 @@ impl Browser {
         self.call("POST", "refresh", &json!({})).await;
     }
 
-    /// Opens another tab and switches to it.
+    /// Opens another tab in the foreground.
     pub(crate) async fn new_tab(&self) -> String {
         let tab = self
             .call("POST", "window/new", &json!({ "type": "tab" }))
@@ -155,7 +155,7 @@ async fn call(driver: SocketAddr, method: &str, path: &str, parameters: &Value) 
     value
 }
 
-/// Returns a command that sends a signal to a process and all that descend from it.
+/// Returns a command with a signal for a process and all its descendants.
 fn signal_to_family(signal: &str, process: u64) -> std::process::Command {
     const FAMILY: &str = "
         family=$2 new=$2

@@ -1,4 +1,4 @@
-//! HTTP clients over raw sockets: one that sends requests, and one that reads server-sent events.
+//! HTTP clients over raw sockets: for requests, and for server-sent events.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use crate::in_time;
 
-/// A connection that is kept for several requests.
+/// A connection for several requests.
 pub(crate) struct Client(BufReader<TcpStream>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Client {
         self.0.get_mut().write_all(bytes.as_ref()).await.unwrap();
     }
 
-    /// Sends as [`send`](Self::send), over a connection that the server may have closed.
+    /// Sends as [`send`](Self::send), perhaps over a closed connection.
     pub(crate) async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
         self.0.get_mut().write_all(bytes.as_ref()).await
     }
@@ -114,7 +114,7 @@ impl Client {
     /// Waits until the server closes the connection.
     pub(crate) async fn closed(&mut self) {
         let mut rest = Vec::new();
-        // A connection that is reset is closed as well.
+        // A reset connection is closed as well.
         let _ = in_time("the end", self.0.read_to_end(&mut rest)).await;
     }
 }
@@ -140,7 +140,7 @@ pub(crate) async fn place(address: SocketAddr, customer: &'static str, orders: u
 /// A reader of server-sent events.
 pub(crate) struct Events {
     socket: BufReader<TcpStream>,
-    /// The last id that was read.
+    /// The id of the last event.
     pub(crate) last: String,
 }
 
@@ -155,7 +155,7 @@ impl Events {
         Self::connect_with(address, last, None).await
     }
 
-    /// Connects with a small receive buffer, for a client that soon stops reading.
+    /// Connects with a small receive buffer, for a client at a standstill.
     pub(crate) async fn connect_stuck(address: SocketAddr) -> Self {
         Self::connect_with(address, "", Some(2_048)).await
     }
@@ -235,7 +235,7 @@ impl Events {
         }
     }
 
-    /// Reads a comment, which says that the connection is alive.
+    /// Reads a comment, the sign of a live connection.
     pub(crate) async fn sign_of_life(&mut self) {
         let lines = in_time("a comment", self.lines()).await.unwrap();
         assert_eq!(lines, [":"]);

@@ -92,7 +92,7 @@ async fn a_full_disk_loses_no_order_that_was_confirmed() {
 
 #[tokio::test]
 async fn a_consumer_that_ends_ends_the_service_and_no_order_is_confirmed_without_it() {
-    // The consumer panics when it finds a row that it has not stored.
+    // The consumer panics because of a row from elsewhere.
     let path = database_with(
         "AFTER INSERT ON orders WHEN NEW.item = 'two'
          BEGIN INSERT INTO orders VALUES (NEW.id + 1, 'ada', 'tea', 1); END",
@@ -109,7 +109,7 @@ async fn a_consumer_that_ends_ends_the_service_and_no_order_is_confirmed_without
             let order = r#"{"customer":"eve","item":"two","quantity":1}"#;
             let head = "POST /orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json";
             let request = format!("{head}\r\nContent-Length: {}\r\n\r\n{order}", order.len());
-            // Pipelined, so that orders arrive at the moment of the panic.
+            // Pipelined: some orders arrive at the moment of the panic.
             let _ = client.try_send(request.repeat(10)).await;
             let mut confirmed = Vec::new();
             while let Some(answer) = client.try_answer().await {

@@ -17,7 +17,7 @@ async fn ctrl_c_finishes_orders_under_way_and_says_farewell() {
     let under_way =
         tokio::spawn(async move { Client::connect(address).await.order("ada", "tea", 1).await });
     events.orders(1, 1).await;
-    // Behind a connection whose request is under way, too.
+    // A request of another connection is under way, too.
     let mut kitchen = Client::connect(address).await;
     kitchen
         .send("PUT /kitchen HTTP/1.1\r\nHost: test\r\n")
@@ -53,7 +53,7 @@ async fn ctrl_c_finishes_orders_under_way_and_says_farewell() {
     );
 }
 
-/// Asks a question, so that the program has read what other connections have sent before.
+/// Asks a question. With the answer, the program has read the earlier bytes of other connections.
 async fn kitchen_is_asked(client: &mut Client) -> bool {
     client.get("/stats.txt").await.contains("1 in flight")
 }

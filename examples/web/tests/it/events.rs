@@ -1,4 +1,4 @@
-//! `GET /events`: order, resuming, and clients that do not read.
+//! `GET /events`: order, resuming, and clients at a standstill.
 
 use tokio::io::{AsyncWriteExt, copy, sink};
 use tokio::net::TcpStream;
@@ -23,7 +23,7 @@ async fn a_dropped_connection_resumes_after_its_last_event() {
     events.orders(4, 10).await;
     let newest = events.last.clone();
 
-    // So does a client that has seen no order yet, and one that has missed none.
+    // So does a client before its first order, and a client without a missed order.
     let mut first = Events::connect(program.address, &start).await;
     first.orders(1, 10).await;
     let mut second = Events::connect(program.address, &newest).await;
@@ -40,7 +40,7 @@ async fn a_client_far_behind_resumes_from_the_database() {
     events.starts_over().await;
     let start = events.last.clone();
     drop(events);
-    // More than what is retained (see `retain`) and more than a page.
+    // More orders than the retained order and a page.
     place(program.address, "ada", 700, "tea").await;
     let mut events = Events::connect(program.address, &start).await;
     events.orders(1, 350).await;
@@ -66,7 +66,7 @@ async fn a_restart_leaves_no_gap_and_no_duplicate() {
     events.orders(8, 20).await;
     place(program.address, "ada", 20, "tea").await;
     events.orders(21, 40).await;
-    // Killed, without a drain: an order that was answered is stored.
+    // Killed, without a drain: each confirmed order is stored.
     drop(program);
 
     let program = Program::start(&options).await;
@@ -170,7 +170,7 @@ async fn a_client_that_reads_nothing_is_cut_off_and_delays_no_order() {
     );
 }
 
-/// Returns the number of connections that the program has open.
+/// Returns the number of open connections of the program.
 fn sockets(program: &Program) -> usize {
     let port = format!(":{:04X} ", program.address.port());
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
@@ -197,7 +197,7 @@ async fn a_slow_client_is_told_that_it_is_cut_off_and_comes_back() {
         client.get("/stats.txt").await.contains("no subscribers")
     })
     .await;
-    // Now it reads: the orders that were on their way, and why there are no more.
+    // Now the client reads the orders on their way and in its window, and the reason of the end.
     let mut seen = 0;
     let told = loop {
         let event = slow.next().await.unwrap();
@@ -221,7 +221,8 @@ async fn a_crowd_that_catches_up_delays_no_order() {
     let options = ["--database", path.as_str()];
     Program::start(&options).await.drain().await;
     let connection = rusqlite::Connection::open(path.as_str()).unwrap();
-    let orders = "WITH RECURSIVE ids(id) AS (VALUES (1) UNION ALL SELECT id + 1 FROM ids LIMIT 5000)
+    let orders =
+        "WITH RECURSIVE ids(id) AS (VALUES (1) UNION ALL SELECT id + 1 FROM ids LIMIT 5000)
                   INSERT INTO orders SELECT id, 'ada', 'tea', 1 FROM ids";
     connection.execute_batch(orders).unwrap();
     drop(connection);

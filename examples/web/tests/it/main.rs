@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-/// The time for a condition that comes true sooner or later.
+/// The time for a condition to become true.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Waits for a condition of the program or of the browser, which cannot wake a test.

@@ -189,11 +189,11 @@ async fn many_orders_at_once_beside_a_late_consumer_are_all_answered() {
             _ => panic!("{answer:?}"),
         }
     }
-    // The kitchen may have 256 orders unread, and one in its hands.
+    // The kitchen may have 256 unread orders, and an order in its hands.
     assert_eq!((placed, refused), (257, 143));
     client.kitchen(true).await;
     place(address, "ada", 43, "tea").await;
-    // Every order that was placed is stored, and no order that was refused.
+    // Every placed order is stored, and no refused order.
     let mut events = Events::connect(address, "").await;
     events.starts_over().await;
     events.orders(251, 300).await;

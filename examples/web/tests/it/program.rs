@@ -33,7 +33,7 @@ pub(crate) fn limited(limits: &str, options: &[&str]) -> Command {
     command
 }
 
-/// Returns an error output that cannot be written to.
+/// Returns an error output that is full.
 pub(crate) fn full_output() -> Stdio {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
     full.unwrap().into()
@@ -71,7 +71,7 @@ impl Program {
         }
     }
 
-    /// Starts a program that is expected to fail, and returns what it writes to stderr.
+    /// Starts a program with a mistake, and returns its error message.
     pub(crate) async fn fails_to_start(options: &[&str]) -> String {
         let mut command = command(options);
         let output = command.kill_on_drop(true).output();

@@ -58,7 +58,7 @@ async fn the_page_shows_orders_live() {
     shows(&browser, 1).await;
     assert_eq!(browser.text("#orders li").await, "#1 1 × tea for ada");
 
-    // Ordered by others, with names that are no markup.
+    // Ordered by other clients, with names like markup.
     let mut client = Client::connect(program.address).await;
     client
         .order("<b>eve</b>", "<img src=x onerror=alert(1)>", 2)
@@ -171,7 +171,7 @@ async fn a_page_that_was_left_goes_on_when_the_user_comes_back() {
     browser
         .run("document.querySelector('#orders').lastChild.textContent = 'seen before'")
         .await;
-    // The browser keeps the page, and neither loads it again nor runs its scripts from the beginning.
+    // The browser keeps the page in memory, without another request or another run of the scripts.
     browser
         .run("document.querySelector('header a').click()")
         .await;
@@ -211,7 +211,7 @@ async fn a_page_survives_restarts_of_the_service() {
     assert_eq!(browser.text("#orders li:last-child").await, "seen before");
     program.drain().await;
 
-    // Another database: the page begins anew.
+    // Another database: the page starts over.
     let program = Program::start_at(&address, &[]).await;
     place(program.address, "ada", 3, "tea").await;
     shows(&browser, 3).await;
@@ -225,7 +225,7 @@ async fn a_hundred_clients_five_of_them_tabs_see_every_order() {
     let url = format!("http://{address}/");
     let browser = Browser::start().await;
     let mut tabs = Vec::new();
-    // Five: a browser has six connections to a host, and the scripts need one.
+    // Five: a browser has six connections to a host, and the scripts need the sixth.
     for _ in 0..5 {
         tabs.push(browser.new_tab().await);
         browser.open(&url).await;

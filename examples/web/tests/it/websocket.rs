@@ -41,7 +41,7 @@ impl Customer {
         (order["id"].as_u64().unwrap(), customer.to_owned())
     }
 
-    /// Reads up to the close frame, and returns it with the number of orders before.
+    /// Reads up to the close frame, and returns the number of orders and the frame.
     async fn close(&mut self) -> (usize, CloseFrame) {
         for orders in 0.. {
             if let Message::Close(frame) = self.next().await {
@@ -114,7 +114,7 @@ async fn a_customer_that_reads_too_slowly_is_closed_with_a_reason() {
     let mut slow = Customer::connect(address, "ada").await;
     let mut client = Client::connect(address).await;
     until_cut_off(&mut client, address).await;
-    // Now it reads: the orders that were on their way, and why there are no more.
+    // Now the customer reads the orders on their way and in its window, and the reason of the end.
     let (orders, frame) = slow.close().await;
     assert!(orders >= 8, "{orders} orders instead of a window at least");
     assert_eq!(u16::from(frame.code), 1008);
@@ -129,7 +129,7 @@ async fn a_customer_that_reads_nothing_is_cut_off() {
     let stuck = Customer::connect(program.address, "ada").await;
     let mut client = Client::connect(program.address).await;
     until_cut_off(&mut client, program.address).await;
-    // The drain does not wait for the socket that is not read.
+    // The drain does not wait for the stuck socket.
     let drained = program.drain().await;
     assert!(
         drained.ends_with("1 browsers cut off, 0 connections stuck"),
