@@ -172,8 +172,9 @@ async fn serve(
         cut, stays_open, ..
     } = &*connection.0;
 
-    let end_of_life = async {
-        sleep(limits.life).await;
+    // A stream of events may begin at any time before the end, and lifts the limit.
+    let expires = async |limit| {
+        sleep(limit).await;
         if stays_open.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
@@ -182,7 +183,7 @@ async fn serve(
         // An error means that the client has left, or has sent something other than HTTP.
         _ = requests.as_mut() => return,
         () = cut.notified() => return,
-        () = end_of_life => Some(limits.last_request),
+        () = expires(limits.life) => Some(limits.last_request),
         // An error means that the service is gone, and the sender with the service.
         _ = closing.wait_for(|closing| *closing) => None,
     };
@@ -190,6 +191,6 @@ async fn serve(
     tokio::select! {
         _ = requests => {}
         () = cut.notified() => {}
-        () = sleep(limit.unwrap_or_default()), if limit.is_some() => {}
+        () = expires(limit.unwrap_or_default()), if limit.is_some() => {}
     }
 }

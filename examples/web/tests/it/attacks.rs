@@ -1,6 +1,5 @@
 //! Clients with garbage, clients that stop halfway or vanish, and crowds.
 
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::client::{Client, Events, place};
@@ -59,10 +58,7 @@ async fn hundreds_of_clients_that_vanish_leave_nothing_behind() {
                     0 => drop(Events::connect(address, "").await),
                     // In the middle of a request.
                     1 => {
-                        let mut socket = TcpStream::connect(address).await.unwrap();
-                        let half =
-                            b"POST /orders HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{";
-                        socket.write_all(half).await.unwrap();
+                        Client::connect_slow(address).await;
                     }
                     // While the request waits for its consumers.
                     2 => {
@@ -138,9 +134,7 @@ async fn a_crowd_beyond_the_open_files_of_the_process_waits() {
 #[tokio::test]
 async fn a_connection_that_lasts_too_long_is_closed_after_its_last_answer() {
     let program = Program::start(&["--life", "300", "--within", "1000", "--grace", "100"]).await;
-    let mut slow = Client::connect(program.address).await;
-    slow.send("POST /orders HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
-        .await;
+    let mut slow = Client::connect_slow(program.address).await;
     let mut idle = Client::connect(program.address).await;
     idle.kitchen(false).await;
     // The order is answered, though the consumers take longer than the connection may last.
@@ -149,13 +143,27 @@ async fn a_connection_that_lasts_too_long_is_closed_after_its_last_answer() {
     for client in [&mut late, &mut idle, &mut slow] {
         client.closed().await;
     }
-    // Streams of events last.
-    let mut events = Events::connect(program.address, "").await;
-    events.starts_over().await;
-    events.orders(1, 1).await;
-    let mut other = Client::connect(program.address).await;
-    other.closed().await;
-    Client::connect(program.address).await.kitchen(true).await;
-    place(program.address, "ada", 1, "tea").await;
-    events.orders(2, 2).await;
+}
+
+#[tokio::test]
+async fn a_stream_of_events_may_last_even_if_it_begins_at_the_end_of_a_connection() {
+    let program = Program::start(&["--life", "300", "--within", "500", "--grace", "500"]).await;
+    let address = program.address;
+    let mut early = Events::connect(address, "").await;
+    let mut late = Client::connect(address).await;
+    late.send("GET /events HTTP/1.0\r\n").await;
+    // Closed at the end of its life, which is the end of the older connections, too.
+    let mut idle = Client::connect(address).await;
+    idle.get("/stats.txt").await;
+    idle.closed().await;
+    late.send("\r\n").await;
+    let mut late = Events::of_client(late).await;
+    // Closed after the time for a last request.
+    let mut slow = Client::connect_slow(address).await;
+    slow.closed().await;
+    place(address, "ada", 1, "tea").await;
+    for events in [&mut early, &mut late] {
+        events.starts_over().await;
+        events.orders(1, 1).await;
+    }
 }

@@ -38,6 +38,16 @@ impl Client {
         Self(BufReader::new(socket.unwrap()))
     }
 
+    /// Connects, and sends the first byte of an order.
+    pub(crate) async fn connect_slow(address: SocketAddr) -> Self {
+        let mut client = Self::connect(address).await;
+        let head = "POST /orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+        client
+            .send(format!("{head}Content-Length: 50\r\n\r\n{{"))
+            .await;
+        client
+    }
+
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.0.get_mut().write_all(bytes.as_ref()).await.unwrap();
     }
@@ -173,8 +183,17 @@ impl Events {
         }
         let request = request + "\r\n";
         socket.write_all(request.as_bytes()).await.unwrap();
+        Self::of(BufReader::new(socket), last).await
+    }
+
+    /// Reads the events of a connection whose request has been sent.
+    pub(crate) async fn of_client(client: Client) -> Self {
+        Self::of(client.0, "").await
+    }
+
+    async fn of(socket: BufReader<TcpStream>, last: &str) -> Self {
         let mut events = Self {
-            socket: BufReader::new(socket),
+            socket,
             last: last.to_owned(),
         };
         let head = in_time("the head", events.lines()).await.unwrap();

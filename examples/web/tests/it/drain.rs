@@ -154,9 +154,7 @@ async fn a_second_ctrl_c_ends_the_program_at_once() {
 async fn ctrl_c_does_not_wait_for_stuck_connections() {
     let program = Program::start(&["--grace", "200"]).await;
     let stuck = Events::connect_stuck(program.address).await;
-    let mut half = Client::connect(program.address).await;
-    half.send("POST /orders HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\n{")
-        .await;
+    let half = Client::connect_slow(program.address).await;
     place(program.address, "ada", 300, &"tea ".repeat(50)).await;
     let drained = program.drain().await;
     assert!(drained.starts_with("300 orders, all finished"), "{drained}");
