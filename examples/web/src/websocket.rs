@@ -36,9 +36,11 @@ pub(crate) async fn orders_of_customer(
         .write_buffer_size(0)
         // Each ping of a browser is answered. Without a limit, unread answers would fill the memory.
         .max_write_buffer_size(UNSENT);
+    // Before the answer: from then on, the customer expects every order.
+    let orders = shared
+        .feed
+        .of_customer(customer, &connection.peer().to_string());
     upgrade.on_upgrade(async move |socket| {
-        let peer = connection.peer().to_string();
-        let orders = shared.feed.of_customer(customer, &peer);
         let gone = orders.disconnected();
         tokio::select! {
             () = serve(socket, orders, &shared) => {}
