@@ -51,7 +51,7 @@ impl Kit {
     }
 
     /// Runs `run` after every step of a check, for channels with tasks of their own: `run` polls those tasks until
-    /// all of them wait.
+    /// all of them wait. Timers of the tasks need a paused clock, because a check has no notion of time.
     #[must_use]
     pub fn tasks(mut self, run: fn()) -> Self {
         self.run_tasks = run;

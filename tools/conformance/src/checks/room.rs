@@ -66,21 +66,7 @@ pub(crate) fn after_a_leave(setup: &Setup<'_>) -> Verdict {
     Ok(())
 }
 
-/// How often `first_come` is tried.
-const TRIES: usize = 5;
-
-/// A channel may pass the room of a publisher on that is not polled for some time. A check looks like such a publisher
-/// when its thread is held up, so the promise is broken only if every try breaks it.
 pub(crate) fn first_come(setup: &Setup<'_>) -> Verdict {
-    for _ in 1..TRIES {
-        if first_come_once(setup).is_ok() {
-            return Ok(());
-        }
-    }
-    first_come_once(setup)
-}
-
-fn first_come_once(setup: &Setup<'_>) -> Verdict {
     let mut trial = setup.trial(1, 3);
     let mut reader = trial.subscribe();
     let (_, first) = trial.fill()?;

@@ -7,6 +7,8 @@ mod reader;
 mod reference;
 mod state;
 
+use std::cell::Cell;
+
 use fault::{Fault, NOT_AT_RANDOM, NOTICED};
 use genevent_conformance::{Kit, Outcome, Promise};
 use reference::Reference;
@@ -31,6 +33,17 @@ fn every_fault_is_noticed_by_the_check_of_its_promise() {
             assert!(noticed, "{fault:?}: {promise:?} is {outcome}");
         }
     }
+}
+
+#[test]
+fn a_single_channel_that_serves_the_last_publisher_first_is_noticed() {
+    let opened = Cell::new(0);
+    let kit = Kit::new("faulty once", move |capacity| {
+        let is_first = opened.replace(opened.get() + 1) == 0;
+        Reference::new(capacity, is_first.then_some(Fault::LastComeFirst))
+    });
+    let outcome = kit.check(Promise::FirstCome);
+    assert!(matches!(outcome, Outcome::NotKept(_)), "{outcome}");
 }
 
 #[test]
