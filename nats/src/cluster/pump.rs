@@ -126,7 +126,7 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn an_event_is_stored_before_the_next_is_read_also_if_this_task_is_late() {
         let manager = EventManager::new(1);
         let mut reader = manager.subscribe();
