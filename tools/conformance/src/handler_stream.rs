@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use futures::FutureExt;
-use genevent::handler::{AnyHandlerRef, StopReason};
+use genevent::handler::{AddHandlerError, AnyHandlerRef, HandlerRef, StopReason};
 use genevent::{
-    EventManager, Handled, Handler, HandlerOptions, Received, SubscribeOptions, SubscriberId,
+    EventManager, Handled, Handler, HandlerGroup, HandlerOptions, Received, SubscribeOptions,
+    SubscriberId,
 };
 use tokio::sync::Semaphore;
 
@@ -69,8 +70,24 @@ pub(crate) struct HandlerStream<E: Send + Sync + 'static> {
 }
 
 impl<E: Clone + Send + Sync + 'static> HandlerStream<E> {
-    /// Adds a handler with a name of its own.
     pub(crate) fn new(manager: &EventManager<E>, options: SubscribeOptions) -> Self {
+        Self::add(|name, handler| {
+            let options = HandlerOptions::new(name).subscribe(options);
+            manager.add_handler_with(options, handler)
+        })
+    }
+
+    pub(crate) fn in_group(group: &HandlerGroup<E>) -> Self {
+        Self::add(|name, handler| group.add_handler(name, handler))
+    }
+
+    /// Adds a handler with a name of its own.
+    fn add(
+        add: impl FnOnce(
+            String,
+            Passes<E>,
+        ) -> Result<HandlerRef<E, Passes<E>>, AddHandlerError<Passes<E>>>,
+    ) -> Self {
         static ADDED: AtomicUsize = AtomicUsize::new(0);
         let inbox = Arc::new(Inbox {
             state: Mutex::new(State {
@@ -81,10 +98,8 @@ impl<E: Clone + Send + Sync + 'static> HandlerStream<E> {
             finished: Semaphore::new(0),
         });
         let name = ADDED.fetch_add(1, Ordering::Relaxed).to_string();
-        let options = HandlerOptions::new(name).subscribe(options);
         let handler = Passes(Arc::clone(&inbox));
-        let handler = runtime::enter(|| manager.add_handler_with(options, handler));
-        let handler = handler
+        let handler = runtime::enter(|| add(name, handler))
             .map_err(drop)
             .expect("the manager is open, and the name is new")
             .erase();

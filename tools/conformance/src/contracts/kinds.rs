@@ -1,23 +1,23 @@
 //! The kinds of subscription of genevent behind one interface.
 
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+mod reader;
 
-use futures::Stream;
-use genevent::{
-    EndReason, EventManager, Filtered, Overflow, Received, SubscribeOptions, SubscriberId,
-    Subscription, Topics, WeakEventManager, WithMissed,
-};
+use std::sync::{Arc, Mutex};
+
+use genevent::{EventManager, HandlerGroup, Overflow, SubscribeOptions, Subscription, Topics};
 
 use crate::handler_stream::HandlerStream;
 use crate::runtime;
+pub(crate) use reader::Reader;
+use reader::{ByDeliveries, ByHandler};
 
 /// A kind of subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `subscribe_with`.
     Plain,
+    /// `deliveries`: events with an acknowledgement of their own.
+    Deliveries,
     /// `subscribe_filter_with`.
     Filtered,
     /// `topics`.
@@ -28,12 +28,27 @@ pub enum Kind {
     Staged,
     /// `add_handler_with`.
     Handler,
+    /// `handler_group`: each subscription is a handler of the same group.
+    Group,
 }
 
 impl Kind {
     /// All kinds, in the order of the columns.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Plain,
+        Self::Deliveries,
+        Self::Filtered,
+        Self::Keyed,
+        Self::Replaying,
+        Self::Staged,
+        Self::Handler,
+        Self::Group,
+    ];
+
+    /// The kinds that take a lossy policy, in the order of the columns.
+    pub const LOSSY: [Self; 7] = [
+        Self::Plain,
+        Self::Deliveries,
         Self::Filtered,
         Self::Keyed,
         Self::Replaying,
@@ -45,12 +60,19 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
+            Self::Deliveries => "deliveries",
             Self::Filtered => "filtered",
             Self::Keyed => "keyed",
             Self::Replaying => "replaying",
             Self::Staged => "staged",
             Self::Handler => "handler",
+            Self::Group => "group",
         }
+    }
+
+    /// Whether events pass through a task of the runtime.
+    pub(crate) fn has_tasks(self) -> bool {
+        matches!(self, Self::Handler | Self::Group)
     }
 }
 
@@ -61,6 +83,8 @@ pub(crate) struct Manager<E: Send + Sync + 'static> {
     topics: Topics<E, ()>,
     /// The stage before, of kind `Staged`.
     before: Option<Arc<Mutex<Subscription<E>>>>,
+    /// The group of the handlers, of kind `Group`.
+    group: Option<HandlerGroup<E>>,
 }
 
 impl<E: Clone + Send + Sync + 'static> Manager<E> {
@@ -72,10 +96,12 @@ impl<E: Clone + Send + Sync + 'static> Manager<E> {
         let events = builder.build();
         let topics = events.topics(|_| ());
         let before = (kind == Kind::Staged).then(|| events.subscribe());
+        let group = (kind == Kind::Group).then(|| runtime::enter(|| events.handler_group("group")));
         Self {
             kind,
             topics,
             before: before.map(|before| Arc::new(Mutex::new(before))),
+            group: group.map(|group| group.expect("the first name")),
             events,
         }
     }
@@ -84,6 +110,10 @@ impl<E: Clone + Send + Sync + 'static> Manager<E> {
         let options = SubscribeOptions::new().overflow(overflow);
         match self.kind {
             Kind::Plain => Box::new(self.events.subscribe_with(options).with_missed()),
+            Kind::Deliveries => {
+                let deliveries = self.events.subscribe_with(options).deliveries();
+                Box::new(ByDeliveries::new(deliveries))
+            }
             Kind::Filtered => {
                 let filtered = self.events.subscribe_filter_with(options, |_| true);
                 Box::new(filtered.with_missed())
@@ -99,10 +129,15 @@ impl<E: Clone + Send + Sync + 'static> Manager<E> {
                 drop(before);
                 Box::new(self.events.subscribe_with(options).with_missed())
             }
-            Kind::Handler => Box::new(ByHandler {
-                stream: HandlerStream::new(&self.events, options),
-                manager: self.events.downgrade(),
-            }),
+            Kind::Handler => {
+                let stream = HandlerStream::new(&self.events, options);
+                Box::new(ByHandler::new(stream, &self.events))
+            }
+            // Publishers wait for the handlers of a group: `handler_group` takes no policy.
+            Kind::Group => {
+                let stream = HandlerStream::in_group(self.group.as_ref().expect("made by `new`"));
+                Box::new(ByHandler::new(stream, &self.events))
+            }
         }
     }
 
@@ -123,7 +158,7 @@ impl<E: Clone + Send + Sync + 'static> Manager<E> {
     /// Lets the stage before finish with every event, and handlers run.
     pub(crate) fn settle(&self) {
         self.settle_before();
-        if self.kind == Kind::Handler {
+        if self.kind.has_tasks() {
             runtime::run_tasks();
         }
     }
@@ -146,122 +181,7 @@ impl<E: Send + Sync + 'static> Clone for Manager<E> {
             kind: self.kind,
             topics: self.topics.clone(),
             before: self.before.clone(),
+            group: self.group.clone(),
         }
-    }
-}
-
-/// A subscription of any kind.
-pub(crate) trait Reader<E>: Send {
-    fn id(&self) -> SubscriberId;
-
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Received<E>>>;
-
-    /// Acknowledges the event that was read last.
-    fn finish(&mut self);
-
-    /// The unread events.
-    fn unread(&self) -> usize;
-
-    /// The missed events, in total.
-    fn missed(&self) -> u64;
-
-    /// Whether the channel disconnected it.
-    fn is_disconnected(&self) -> bool;
-}
-
-impl<E: Clone + Send + Sync + 'static> Reader<E> for WithMissed<E> {
-    fn id(&self) -> SubscriberId {
-        self.get_ref().id()
-    }
-
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Received<E>>> {
-        Stream::poll_next(Pin::new(self), cx)
-    }
-
-    fn finish(&mut self) {
-        self.get_mut().ack();
-    }
-
-    fn unread(&self) -> usize {
-        self.get_ref().len()
-    }
-
-    fn missed(&self) -> u64 {
-        self.get_ref().missed()
-    }
-
-    fn is_disconnected(&self) -> bool {
-        matches!(
-            self.get_ref().end_reason(),
-            Some(EndReason::Disconnected { .. })
-        )
-    }
-}
-
-impl<E: Clone + Send + Sync + 'static> Reader<E> for WithMissed<E, Filtered<E>> {
-    fn id(&self) -> SubscriberId {
-        self.get_ref().id()
-    }
-
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Received<E>>> {
-        Stream::poll_next(Pin::new(self), cx)
-    }
-
-    fn finish(&mut self) {
-        self.get_mut().ack();
-    }
-
-    fn unread(&self) -> usize {
-        self.get_ref().len()
-    }
-
-    fn missed(&self) -> u64 {
-        self.get_ref().missed()
-    }
-
-    fn is_disconnected(&self) -> bool {
-        matches!(
-            self.get_ref().end_reason(),
-            Some(EndReason::Disconnected { .. })
-        )
-    }
-}
-
-struct ByHandler<E: Send + Sync + 'static> {
-    stream: HandlerStream<E>,
-    manager: WeakEventManager<E>,
-}
-
-impl<E: Clone + Send + Sync + 'static> Reader<E> for ByHandler<E> {
-    fn id(&self) -> SubscriberId {
-        self.stream.id()
-    }
-
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Received<E>>> {
-        runtime::run_tasks();
-        self.stream.poll_next(cx)
-    }
-
-    fn finish(&mut self) {
-        self.stream.finish();
-        runtime::run_tasks();
-    }
-
-    fn unread(&self) -> usize {
-        let manager = self.manager.upgrade();
-        let stored = manager.and_then(|manager| {
-            let subscribers = manager.subscribers();
-            let this = subscribers.iter().find(|info| info.id() == self.id());
-            this.map(genevent::SubscriberInfo::unread)
-        });
-        stored.unwrap_or(0) + self.stream.passed_on()
-    }
-
-    fn missed(&self) -> u64 {
-        self.stream.missed()
-    }
-
-    fn is_disconnected(&self) -> bool {
-        self.stream.is_disconnected()
     }
 }

@@ -30,12 +30,12 @@ pub(super) const REASONS: &[Reason] = &[
     ),
     (
         &["4", "37"],
-        &["plain", "replaying", "staged"],
+        &["plain", "deliveries", "replaying", "staged"],
         "The log keeps an event with its segment until its subscribers wait for the next, or until `flush`.",
     ),
     (
         &["15"],
-        &["plain", "replaying", "staged", "handler"],
+        &["plain", "deliveries", "replaying", "staged", "handler"],
         "It succeeds and overwrites; but the log keeps the overwritten event with its segment, as above.",
     ),
     (

@@ -112,7 +112,7 @@ impl Sender for ShimSender {
             told: 0,
             reader: Some(reader),
             channel: Arc::downgrade(&self.manager),
-            needs_tasks: self.manager.kind() == Kind::Handler,
+            needs_tasks: self.manager.kind().has_tasks(),
         }
     }
 

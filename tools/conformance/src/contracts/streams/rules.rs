@@ -16,13 +16,23 @@ pub(super) struct Rule {
 /// The deviations by design.
 pub(super) const REASONS: &[Reason] = &[
     (
+        &["1.4", "1.6"],
+        &["group"],
+        "A group has no policy that disconnects: publishers wait for its handlers.",
+    ),
+    (
         &["1.9"],
-        &["handler"],
+        &["handler", "group"],
         "`add_handler` on a closed manager is an error, which gives the handler back.",
     ),
     (
+        &["1.11"],
+        &["group"],
+        "The handlers of a group share a task, which waits for each of them.",
+    ),
+    (
         &["2.8"],
-        &["handler"],
+        &["handler", "group"],
         "`disconnect` aborts a handler, which handles nothing any more.",
     ),
     (
