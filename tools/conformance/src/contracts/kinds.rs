@@ -45,17 +45,6 @@ impl Kind {
         Self::Group,
     ];
 
-    /// The kinds that take a lossy policy, in the order of the columns.
-    pub const LOSSY: [Self; 7] = [
-        Self::Plain,
-        Self::Deliveries,
-        Self::Filtered,
-        Self::Keyed,
-        Self::Replaying,
-        Self::Staged,
-        Self::Handler,
-    ];
-
     /// The head of the column.
     pub fn name(self) -> &'static str {
         match self {
@@ -68,6 +57,11 @@ impl Kind {
             Self::Handler => "handler",
             Self::Group => "group",
         }
+    }
+
+    /// Whether the kind takes a lossy policy.
+    pub fn can_be_lossy(self) -> bool {
+        self != Self::Group
     }
 
     /// Whether events pass through a task of the runtime.

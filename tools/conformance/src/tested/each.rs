@@ -1,22 +1,23 @@
 //! A bounded channel for each subscriber, in a vector: the publisher sends a clone into each.
 
-use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
 
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use futures::stream::{BoxStream, unfold};
 use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 
 use crate::{Channel, Event, Kit, Publishing};
 
 /// A bounded channel to a single receiver.
-trait Single: Send + 'static {
+trait Single: 'static {
     type Sender: Clone + Send + Sync + 'static;
 
     fn open(capacity: usize) -> (Self::Sender, BoxStream<'static, Event>);
 
-    /// Sends to each, once there is room. Receivers that are gone do not matter.
-    fn send_all(senders: &[Self::Sender], event: Event) -> impl Future<Output = ()> + Send;
+    /// Sends, once there is room. A receiver that is gone does not matter.
+    fn send(sender: &Self::Sender, event: Event) -> impl Future<Output = ()> + Send;
 
     fn is_gone(sender: &Self::Sender) -> bool;
 }
@@ -24,7 +25,7 @@ trait Single: Send + 'static {
 struct Each<S: Single> {
     capacity: usize,
     senders: Arc<Mutex<Vec<S::Sender>>>,
-    single: PhantomData<fn() -> S>,
+    send_all: fn(Vec<S::Sender>, Event) -> BoxFuture<'static, ()>,
 }
 
 impl<S: Single> Clone for Each<S> {
@@ -53,18 +54,33 @@ impl<S: Single> Channel for Each<S> {
                 senders.retain(|sender| !S::is_gone(sender));
                 senders.clone()
             };
-            S::send_all(&senders, event).await;
+            (this.send_all)(senders, event).await;
             Ok(())
         })
     }
 }
 
 fn kit<S: Single>(name: &str) -> Kit {
-    Kit::new(name, |capacity| Each::<S> {
+    kit_with::<S>(name, |senders, event| {
+        Box::pin(send_in_turn::<S>(senders, event))
+    })
+}
+
+fn kit_with<S: Single>(
+    name: &str,
+    send_all: fn(Vec<S::Sender>, Event) -> BoxFuture<'static, ()>,
+) -> Kit {
+    Kit::new(name, move |capacity| Each::<S> {
         capacity,
         senders: Arc::default(),
-        single: PhantomData,
+        send_all,
     })
+}
+
+async fn send_in_turn<S: Single>(senders: Vec<S::Sender>, event: Event) {
+    for sender in &senders {
+        S::send(sender, event.clone()).await;
+    }
 }
 
 struct Tokio;
@@ -74,16 +90,11 @@ impl Single for Tokio {
 
     fn open(capacity: usize) -> (Self::Sender, BoxStream<'static, Event>) {
         let (sender, receiver) = mpsc::channel(capacity);
-        (
-            sender,
-            tokio_stream::wrappers::ReceiverStream::new(receiver).boxed(),
-        )
+        (sender, ReceiverStream::new(receiver).boxed())
     }
 
-    async fn send_all(senders: &[Self::Sender], event: Event) {
-        for sender in senders {
-            let _ = sender.send(event.clone()).await;
-        }
+    async fn send(sender: &Self::Sender, event: Event) {
+        let _ = sender.send(event).await;
     }
 
     fn is_gone(sender: &Self::Sender) -> bool {
@@ -93,27 +104,13 @@ impl Single for Tokio {
 
 /// Reserves a place in each channel, and sends when all are reserved: the docs of `send` recommend `reserve` for
 /// futures that may be dropped.
-struct TokioReserved;
-
-impl Single for TokioReserved {
-    type Sender = mpsc::Sender<Event>;
-
-    fn open(capacity: usize) -> (Self::Sender, BoxStream<'static, Event>) {
-        Tokio::open(capacity)
+async fn send_when_reserved(senders: Vec<mpsc::Sender<Event>>, event: Event) {
+    let mut permits = Vec::new();
+    for sender in &senders {
+        permits.extend(sender.reserve().await);
     }
-
-    async fn send_all(senders: &[Self::Sender], event: Event) {
-        let mut permits = Vec::new();
-        for sender in senders {
-            permits.extend(sender.reserve().await);
-        }
-        for permit in permits {
-            permit.send(event.clone());
-        }
-    }
-
-    fn is_gone(sender: &Self::Sender) -> bool {
-        sender.is_closed()
+    for permit in permits {
+        permit.send(event.clone());
     }
 }
 
@@ -127,10 +124,8 @@ impl Single for Flume {
         (sender, receiver.into_stream().boxed())
     }
 
-    async fn send_all(senders: &[Self::Sender], event: Event) {
-        for sender in senders {
-            let _ = sender.send_async(event.clone()).await;
-        }
+    async fn send(sender: &Self::Sender, event: Event) {
+        let _ = sender.send_async(event).await;
     }
 
     fn is_gone(sender: &Self::Sender) -> bool {
@@ -152,10 +147,8 @@ impl Single for Kanal {
         (sender, events.fuse().boxed())
     }
 
-    async fn send_all(senders: &[Self::Sender], event: Event) {
-        for sender in senders {
-            let _ = sender.send(event.clone()).await;
-        }
+    async fn send(sender: &Self::Sender, event: Event) {
+        let _ = sender.send(event).await;
     }
 
     fn is_gone(sender: &Self::Sender) -> bool {
@@ -173,10 +166,8 @@ impl Single for Crossfire {
         (sender, receiver.into_stream().boxed())
     }
 
-    async fn send_all(senders: &[Self::Sender], event: Event) {
-        for sender in senders {
-            let _ = sender.send(event.clone()).await;
-        }
+    async fn send(sender: &Self::Sender, event: Event) {
+        let _ = sender.send(event).await;
     }
 
     fn is_gone(sender: &Self::Sender) -> bool {
@@ -189,7 +180,9 @@ pub(super) fn tokio() -> Kit {
 }
 
 pub(super) fn tokio_reserved() -> Kit {
-    kit::<TokioReserved>("tokio mpsc each, reserved")
+    kit_with::<Tokio>("tokio mpsc each, reserved", |senders, event| {
+        Box::pin(send_when_reserved(senders, event))
+    })
 }
 
 pub(super) fn flume() -> Kit {

@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 use futures::Stream;
 use genevent::{EventManager, Filtered};
 
-use super::{finished, stored};
-use crate::{Channel, Event, Publishing, Receipt, Subscriber};
+use super::Adapter;
+use crate::{Channel, Event, Subscriber};
 
 /// An event that the subscribers of the kit want, or one that no subscriber wants.
 #[derive(Clone)]
@@ -22,32 +22,6 @@ impl Signal {
             Self::Wanted(event) => Some(event.clone()),
             Self::Unwanted => None,
         }
-    }
-}
-
-#[derive(Clone)]
-pub(super) struct WithFilter(EventManager<Signal>);
-
-impl Channel for WithFilter {
-    type Subscriber = Filtered<Event>;
-
-    fn subscribe(&self) -> Self::Subscriber {
-        self.0.subscribe_filter_map(Signal::wanted)
-    }
-
-    fn publish(&self, event: Event) -> Publishing {
-        unwanted(&self.0);
-        stored(&self.0, Signal::Wanted(event))
-    }
-
-    fn publish_and_wait(&self, event: Event) -> Option<Publishing<Option<Receipt>>> {
-        unwanted(&self.0);
-        Some(finished(&self.0, Signal::Wanted(event), 0))
-    }
-
-    fn close(&self) -> bool {
-        self.0.close();
-        true
     }
 }
 
@@ -67,6 +41,10 @@ impl Subscriber for Filtered<Event> {
     }
 }
 
-pub(super) fn open(capacity: usize) -> WithFilter {
-    WithFilter(EventManager::new(capacity))
+pub(super) fn open(capacity: usize) -> impl Channel {
+    let subscribe = |manager: &EventManager<_>| manager.subscribe_filter_map(Signal::wanted);
+    Adapter {
+        before: unwanted,
+        ..Adapter::new(EventManager::new(capacity), Signal::Wanted, subscribe)
+    }
 }

@@ -4,33 +4,9 @@ use std::task::{Context, Poll};
 
 use genevent::{EventManager, Received, SubscribeOptions};
 
-use super::{finished, stored};
+use super::Adapter;
 use crate::handler_stream::HandlerStream;
-use crate::{Channel, Event, Publishing, Receipt, Subscriber};
-
-#[derive(Clone)]
-pub(super) struct WithHandlers(EventManager<Event>);
-
-impl Channel for WithHandlers {
-    type Subscriber = HandlerStream<Event>;
-
-    fn subscribe(&self) -> Self::Subscriber {
-        HandlerStream::new(&self.0, SubscribeOptions::new())
-    }
-
-    fn publish(&self, event: Event) -> Publishing {
-        stored(&self.0, event)
-    }
-
-    fn publish_and_wait(&self, event: Event) -> Option<Publishing<Option<Receipt>>> {
-        Some(finished(&self.0, event, 0))
-    }
-
-    fn close(&self) -> bool {
-        self.0.close();
-        true
-    }
-}
+use crate::{Channel, Event, Subscriber};
 
 impl Subscriber for HandlerStream<Event> {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
@@ -45,6 +21,8 @@ impl Subscriber for HandlerStream<Event> {
     }
 }
 
-pub(super) fn open(capacity: usize) -> WithHandlers {
-    WithHandlers(EventManager::new(capacity))
+pub(super) fn open(capacity: usize) -> impl Channel {
+    let subscribe =
+        |manager: &EventManager<_>| HandlerStream::new(manager, SubscribeOptions::new());
+    Adapter::new(EventManager::new(capacity), |event| event, subscribe)
 }

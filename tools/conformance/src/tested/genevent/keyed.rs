@@ -4,42 +4,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures::Stream;
-use genevent::{EventManager, Filtered, Topics};
+use genevent::{EventManager, Filtered};
 
+use super::Adapter;
 use super::filtered::{Signal, unwanted};
-use super::{finished, stored};
-use crate::{Channel, Event, Publishing, Receipt, Subscriber};
+use crate::{Channel, Event, Subscriber};
 
-#[derive(Clone)]
-pub(super) struct WithTopics {
-    manager: EventManager<Signal>,
-    is_wanted: Topics<Signal, bool>,
-}
-
-pub(super) struct Reader(Filtered<Signal>);
-
-impl Channel for WithTopics {
-    type Subscriber = Reader;
-
-    fn subscribe(&self) -> Self::Subscriber {
-        Reader(self.is_wanted.subscribe(true))
-    }
-
-    fn publish(&self, event: Event) -> Publishing {
-        unwanted(&self.manager);
-        stored(&self.manager, Signal::Wanted(event))
-    }
-
-    fn publish_and_wait(&self, event: Event) -> Option<Publishing<Option<Receipt>>> {
-        unwanted(&self.manager);
-        Some(finished(&self.manager, Signal::Wanted(event), 0))
-    }
-
-    fn close(&self) -> bool {
-        self.manager.close();
-        true
-    }
-}
+struct Reader(Filtered<Signal>);
 
 impl Subscriber for Reader {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
@@ -52,8 +23,12 @@ impl Subscriber for Reader {
     }
 }
 
-pub(super) fn open(capacity: usize) -> WithTopics {
+pub(super) fn open(capacity: usize) -> impl Channel {
     let manager = EventManager::new(capacity);
     let is_wanted = manager.topics(|signal: &Signal| matches!(signal, Signal::Wanted(_)));
-    WithTopics { manager, is_wanted }
+    let subscribe = move |_: &EventManager<_>| Reader(is_wanted.subscribe(true));
+    Adapter {
+        before: unwanted,
+        ..Adapter::new(manager, Signal::Wanted, subscribe)
+    }
 }

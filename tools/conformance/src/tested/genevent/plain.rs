@@ -6,38 +6,9 @@ use std::task::{Context, Poll};
 use futures::Stream;
 use genevent::{EventManager, Overflow, SubscribeOptions, Subscription, handler_fn};
 
-use super::{finished, stored};
+use super::Adapter;
 use crate::runtime;
-use crate::{Channel, Event, Publishing, Receipt, Subscriber};
-
-#[derive(Clone)]
-pub(super) struct Plain {
-    manager: EventManager<Event>,
-    options: SubscribeOptions,
-    /// Subscribers that the kit does not know.
-    others: usize,
-}
-
-impl Channel for Plain {
-    type Subscriber = Subscription<Event>;
-
-    fn subscribe(&self) -> Self::Subscriber {
-        self.manager.subscribe_with(self.options.clone())
-    }
-
-    fn publish(&self, event: Event) -> Publishing {
-        stored(&self.manager, event)
-    }
-
-    fn publish_and_wait(&self, event: Event) -> Option<Publishing<Option<Receipt>>> {
-        Some(finished(&self.manager, event, self.others))
-    }
-
-    fn close(&self) -> bool {
-        self.manager.close();
-        true
-    }
-}
+use crate::{Channel, Event, Subscriber};
 
 impl Subscriber for Subscription<Event> {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
@@ -49,35 +20,35 @@ impl Subscriber for Subscription<Event> {
     }
 }
 
-fn with(manager: EventManager<Event>, options: SubscribeOptions) -> Plain {
-    Plain {
-        manager,
-        options,
-        others: 0,
-    }
+fn with(
+    manager: EventManager<Event>,
+    options: SubscribeOptions,
+) -> Adapter<Event, Subscription<Event>> {
+    let subscribe = move |manager: &EventManager<_>| manager.subscribe_with(options.clone());
+    Adapter::new(manager, |event| event, subscribe)
 }
 
-pub(super) fn plain(capacity: usize) -> Plain {
+pub(super) fn plain(capacity: usize) -> impl Channel {
     with(EventManager::new(capacity), SubscribeOptions::new())
 }
 
-pub(super) fn drop_oldest(capacity: usize) -> Plain {
+pub(super) fn drop_oldest(capacity: usize) -> impl Channel {
     let options = SubscribeOptions::new().overflow(Overflow::DropOldest);
     with(EventManager::new(capacity), options)
 }
 
 /// Begins with up to two past events.
-pub(super) fn replaying(capacity: usize) -> Plain {
+pub(super) fn replaying(capacity: usize) -> impl Channel {
     let manager = EventManager::builder().capacity(capacity).retain(2);
     with(manager.build(), SubscribeOptions::new().replay(2))
 }
 
 /// Sees what a handler has finished with.
-pub(super) fn staged(capacity: usize) -> Plain {
+pub(super) fn staged(capacity: usize) -> impl Channel {
     let manager = EventManager::new(capacity);
     let before = runtime::enter(|| manager.add_handler("before", handler_fn(|_: &Event| ())));
     let before = before.expect("the first handler").id();
-    Plain {
+    Adapter {
         others: 1,
         ..with(manager, SubscribeOptions::new().after(before))
     }

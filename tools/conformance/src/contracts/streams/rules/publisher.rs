@@ -6,7 +6,7 @@ use std::thread;
 
 use genevent::Overflow;
 
-use super::super::recorder::{Signal, passive, reacting};
+use super::super::recorder::{Signal, Signals, passive, reacting};
 use super::super::shim::{Publisher, Subscription};
 use crate::contracts::{Held, Kind, holds};
 
@@ -17,10 +17,32 @@ pub(super) fn publish(publisher: &Publisher, numbers: impl IntoIterator<Item = u
     }
 }
 
-pub(super) fn no_more_than_requested(kind: Kind) -> Held {
-    let publisher = Publisher::new(kind, 8);
+/// A publisher with a subscriber that requests nothing by itself.
+pub(super) fn subscribed(kind: Kind, capacity: usize) -> (Publisher, Subscription, Signals) {
+    subscribed_with(Overflow::Wait, kind, capacity)
+}
+
+fn subscribed_with(
+    overflow: Overflow,
+    kind: Kind,
+    capacity: usize,
+) -> (Publisher, Subscription, Signals) {
+    let publisher = Publisher::new(kind, capacity);
     let (subscriber, signals) = passive();
-    let subscription = publisher.subscribe(subscriber);
+    let subscription = publisher.subscribe_with(overflow, subscriber);
+    (publisher, subscription, signals)
+}
+
+/// A subscriber that requests events after its publisher has cut the subscription, whose window was full.
+fn cut_off(kind: Kind) -> (Publisher, Subscription, Signals) {
+    let (publisher, subscription, signals) = subscribed_with(Overflow::Disconnect, kind, 1);
+    publish(&publisher, 1..=3);
+    subscription.request(9);
+    (publisher, subscription, signals)
+}
+
+pub(super) fn no_more_than_requested(kind: Kind) -> Held {
+    let (publisher, subscription, signals) = subscribed(kind, 8);
     publish(&publisher, 1..=5);
     holds!(signals.events().is_empty());
     subscription.request(2);
@@ -31,9 +53,7 @@ pub(super) fn no_more_than_requested(kind: Kind) -> Held {
 }
 
 pub(super) fn fewer_than_requested(kind: Kind) -> Held {
-    let publisher = Publisher::new(kind, 8);
-    let (subscriber, signals) = passive();
-    let subscription = publisher.subscribe(subscriber);
+    let (publisher, subscription, signals) = subscribed(kind, 8);
     subscription.request(5);
     publish(&publisher, [1]);
     publisher.close();
@@ -72,19 +92,13 @@ pub(super) fn serial(kind: Kind) -> Held {
 }
 
 pub(super) fn error(kind: Kind) -> Held {
-    let publisher = Publisher::new(kind, 1);
-    let (subscriber, signals) = passive();
-    let subscription = publisher.subscribe_with(Overflow::Disconnect, subscriber);
-    publish(&publisher, 1..=3);
-    subscription.request(9);
+    let (_publisher, _subscription, signals) = cut_off(kind);
     holds!(signals.last() == Some(Signal::Error));
     Ok(())
 }
 
 pub(super) fn complete(kind: Kind) -> Held {
-    let publisher = Publisher::new(kind, 8);
-    let (subscriber, signals) = passive();
-    let subscription = publisher.subscribe(subscriber);
+    let (publisher, subscription, signals) = subscribed(kind, 8);
     publish(&publisher, [1]);
     publisher.close();
     subscription.request(1);
@@ -93,11 +107,7 @@ pub(super) fn complete(kind: Kind) -> Held {
 }
 
 pub(super) fn ended_is_cancelled(kind: Kind) -> Held {
-    let publisher = Publisher::new(kind, 1);
-    let (subscriber, signals) = passive();
-    let subscription = publisher.subscribe_with(Overflow::Disconnect, subscriber);
-    publish(&publisher, 1..=3);
-    subscription.request(9);
+    let (publisher, subscription, signals) = cut_off(kind);
     holds!(publisher.manager().subscriber_count() == 0);
     drop(subscription);
     holds!(signals.subscriber_is_dropped());
@@ -105,9 +115,7 @@ pub(super) fn ended_is_cancelled(kind: Kind) -> Held {
 }
 
 pub(super) fn nothing_after_end(kind: Kind) -> Held {
-    let publisher = Publisher::new(kind, 8);
-    let (subscriber, signals) = passive();
-    let subscription = publisher.subscribe(subscriber);
+    let (publisher, subscription, signals) = subscribed(kind, 8);
     publisher.close();
     let before = signals.all();
     holds!(before == [Signal::Subscribed, Signal::Complete]);
@@ -176,9 +184,7 @@ pub(super) fn multicast(kind: Kind) -> Held {
 }
 
 pub(super) fn under_way(kind: Kind) -> Held {
-    let publisher = Publisher::new(kind, 8);
-    let (subscriber, signals) = passive();
-    let subscription = publisher.subscribe(subscriber);
+    let (publisher, subscription, signals) = subscribed(kind, 8);
     publish(&publisher, 1..=2);
     holds!(publisher.manager().events.disconnect(subscription.id()));
     publisher.manager().settle();
@@ -190,18 +196,14 @@ pub(super) fn under_way(kind: Kind) -> Held {
 }
 
 pub(super) fn complete_without_request(kind: Kind) -> Held {
-    let publisher = Publisher::new(kind, 8);
-    let (subscriber, signals) = passive();
-    let _subscription = publisher.subscribe(subscriber);
+    let (publisher, _subscription, signals) = subscribed(kind, 8);
     publisher.close();
     holds!(signals.all() == [Signal::Subscribed, Signal::Complete]);
     Ok(())
 }
 
 pub(super) fn error_without_request(kind: Kind) -> Held {
-    let publisher = Publisher::new(kind, 8);
-    let (subscriber, signals) = passive();
-    let subscription = publisher.subscribe(subscriber);
+    let (publisher, subscription, signals) = subscribed(kind, 8);
     holds!(publisher.manager().events.disconnect(subscription.id()));
     publisher.manager().settle();
     holds!(signals.all() == [Signal::Subscribed, Signal::Error]);
@@ -209,9 +211,7 @@ pub(super) fn error_without_request(kind: Kind) -> Held {
 }
 
 pub(super) fn subscribed_once(kind: Kind) -> Held {
-    let publisher = Publisher::new(kind, 8);
-    let (subscriber, signals) = passive();
-    let subscription = publisher.subscribe(subscriber);
+    let (publisher, subscription, signals) = subscribed(kind, 8);
     publish(&publisher, [1]);
     subscription.request(1);
     subscription.request(1);

@@ -6,7 +6,7 @@ use std::thread;
 
 use super::super::recorder::{Signal, passive, reacting};
 use super::super::shim::Publisher;
-use super::publisher::publish;
+use super::publisher::{publish, subscribed};
 use crate::contracts::{Held, Kind, holds};
 
 pub(super) fn inside(kind: Kind) -> Held {
@@ -88,9 +88,7 @@ pub(super) fn cancel_at_once(kind: Kind) -> Held {
 }
 
 pub(super) fn request_after_cancel(kind: Kind) -> Held {
-    let publisher = Publisher::new(kind, 8);
-    let (subscriber, signals) = passive();
-    let subscription = publisher.subscribe(subscriber);
+    let (publisher, subscription, signals) = subscribed(kind, 8);
     publish(&publisher, [1]);
     subscription.cancel();
     subscription.request(1);
@@ -113,9 +111,7 @@ pub(super) fn cancel_after_cancel(kind: Kind) -> Held {
 }
 
 pub(super) fn adds_up(kind: Kind) -> Held {
-    let publisher = Publisher::new(kind, 8);
-    let (subscriber, signals) = passive();
-    let subscription = publisher.subscribe(subscriber);
+    let (publisher, subscription, signals) = subscribed(kind, 8);
     subscription.request(1);
     subscription.request(2);
     publish(&publisher, 1..=5);
@@ -125,9 +121,7 @@ pub(super) fn adds_up(kind: Kind) -> Held {
 
 pub(super) fn invalid(kind: Kind) -> Held {
     for n in [0, -1, i64::MIN] {
-        let publisher = Publisher::new(kind, 8);
-        let (subscriber, signals) = passive();
-        let subscription = publisher.subscribe(subscriber);
+        let (publisher, subscription, signals) = subscribed(kind, 8);
         subscription.request(n);
         publisher.manager().settle();
         holds!(signals.all() == [Signal::Subscribed, Signal::Error]);
@@ -137,9 +131,7 @@ pub(super) fn invalid(kind: Kind) -> Held {
 }
 
 pub(super) fn next_inside(kind: Kind) -> Held {
-    let publisher = Publisher::new(kind, 8);
-    let (subscriber, signals) = passive();
-    let subscription = publisher.subscribe(subscriber);
+    let (publisher, subscription, signals) = subscribed(kind, 8);
     publish(&publisher, [1]);
     subscription.request(1);
     holds!(signals.events() == [1]);
@@ -147,9 +139,7 @@ pub(super) fn next_inside(kind: Kind) -> Held {
 }
 
 pub(super) fn complete_inside(kind: Kind) -> Held {
-    let publisher = Publisher::new(kind, 8);
-    let (subscriber, signals) = passive();
-    let subscription = publisher.subscribe(subscriber);
+    let (publisher, subscription, signals) = subscribed(kind, 8);
     publish(&publisher, [1]);
     publisher.close();
     holds!(signals.all() == [Signal::Subscribed]);
@@ -159,9 +149,7 @@ pub(super) fn complete_inside(kind: Kind) -> Held {
 }
 
 pub(super) fn cancel_frees_room(kind: Kind) -> Held {
-    let publisher = Publisher::new(kind, 1);
-    let (subscriber, _signals) = passive();
-    let subscription = publisher.subscribe(subscriber);
+    let (publisher, subscription, _signals) = subscribed(kind, 1);
     while publisher.publish(1) {}
     subscription.cancel();
     holds!(publisher.publish(2));
@@ -170,9 +158,7 @@ pub(super) fn cancel_frees_room(kind: Kind) -> Held {
 }
 
 pub(super) fn cancel_drops(kind: Kind) -> Held {
-    let publisher = Publisher::new(kind, 8);
-    let (subscriber, signals) = passive();
-    let subscription = publisher.subscribe(subscriber);
+    let (publisher, subscription, signals) = subscribed(kind, 8);
     let event = Arc::new(1);
     holds!(publisher.publish_event(Arc::clone(&event)));
     subscription.cancel();
@@ -197,9 +183,7 @@ pub(super) fn goes_on(kind: Kind) -> Held {
 }
 
 pub(super) fn cancel_returns(kind: Kind) -> Held {
-    let publisher = Publisher::new(kind, 8);
-    let (subscriber, signals) = passive();
-    let subscription = publisher.subscribe(subscriber);
+    let (publisher, subscription, signals) = subscribed(kind, 8);
     publisher.close();
     let before = signals.all();
     subscription.cancel();
@@ -208,9 +192,7 @@ pub(super) fn cancel_returns(kind: Kind) -> Held {
 }
 
 pub(super) fn request_returns(kind: Kind) -> Held {
-    let publisher = Publisher::new(kind, 8);
-    let (subscriber, signals) = passive();
-    let subscription = publisher.subscribe(subscriber);
+    let (publisher, subscription, signals) = subscribed(kind, 8);
     publisher.close();
     let before = signals.all();
     drop(publisher);
