@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use genevent::{EventManager, Overflow, Received, SubscribeOptions};
+use genevent::{EventManager, Overflow, SubscribeOptions};
 
 use crate::book::Wants;
 use crate::event::Event;
 use crate::executor::{IntendedPanic, Job, yield_now};
-use crate::reader::{RoundContext, work, work_options};
+use crate::reader::{RoundContext, note, work, work_options};
 
 /// The behaviour of a subscriber after its last event.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -89,12 +89,7 @@ impl RoundContext {
                 let Some(received) = reader.next().await else {
                     break;
                 };
-                record.finish_last();
-                match received {
-                    Received::Event(event) => record.see(event.id),
-                    Received::Missed(events) => record.lost(events),
-                    _ => unreachable!("an event, or a loss"),
-                }
+                note(&received, &record);
                 match rng.u8(0..32) {
                     0 => {
                         reader.get_mut().ack();

@@ -10,7 +10,8 @@ use futures::future::Shared;
 use futures::{Stream, StreamExt, poll};
 use genevent::error::FollowUpError;
 use genevent::{
-    Delivery, EventManager, Overflow, Received, SubscribeOptions, SubscriberId, Topics, WithMissed,
+    Delivery, EventManager, Overflow, Received, SubscribeOptions, SubscriberId, Subscription,
+    Topics, WithMissed,
 };
 
 use crate::book::{Book, EventOutcome, Record, Sent};
@@ -70,13 +71,10 @@ impl RoundContext {
         let record = self.book.record(reader.id(), false);
         self.executor.spawn(async move {
             for _ in 0..lifetime {
-                let Some(event) = reader.next().await else {
-                    record.finish_last();
+                let Some(event) = next(&mut reader, &record).await else {
                     record.read_to_the_end();
                     return;
                 };
-                record.finish_last();
-                record.see(event.id);
                 match rng.u8(0..32) {
                     0 => {
                         reader.ack();
@@ -121,13 +119,10 @@ impl RoundContext {
         let me = Event::FOLLOWER + u32::try_from(reader.id().number()).expect("few subscribe");
         self.executor.spawn(async move {
             for number in 0..u32::try_from(lifetime).expect("a short life") {
-                let Some(event) = reader.next().await else {
-                    record.finish_last();
+                let Some(event) = next(&mut reader, &record).await else {
                     record.read_to_the_end();
                     return;
                 };
-                record.finish_last();
-                record.see(event.id);
                 // Follow-ups of follow-ups would never end.
                 if !event.is_follow_up() && rng.u8(0..8) == 0 {
                     let next = Event::new(me, number);
@@ -152,12 +147,9 @@ impl RoundContext {
         let record = self.book.record(reader.id(), false);
         self.executor.spawn(async move {
             for _ in 0..lifetime {
-                let Some(event) = reader.next().await else {
-                    record.finish_last();
+                if next(&mut reader, &record).await.is_none() {
                     return;
-                };
-                record.finish_last();
-                record.see(event.id);
+                }
                 if rng.u8(0..8) == 0 {
                     yield_now().await;
                 }
@@ -189,21 +181,14 @@ impl RoundContext {
         let (stalled, over) = (Arc::clone(&self.stalled), self.over.clone());
         self.executor.spawn(async move {
             for _ in 0..lifetime {
-                let Some(event) = reader.next().await else {
-                    record.finish_last();
+                if next(&mut reader, &record).await.is_none() {
                     return;
-                };
-                record.finish_last();
-                record.see(event.id);
+                }
             }
             reader.ack();
             stalled.lock().unwrap().push(reader.id());
             over.await.ok();
-            while let Some(event) = reader.next().await {
-                record.finish_last();
-                record.see(event.id);
-            }
-            record.finish_last();
+            while next(&mut reader, &record).await.is_some() {}
         })
     }
 
@@ -219,15 +204,10 @@ impl RoundContext {
         self.executor.spawn(async move {
             let mut lost = 0;
             while let Some(received) = poll_fn(|cx| poll_slowly(&mut reader, cx)).await {
-                record.finish_last();
-                match received {
-                    Received::Event(event) => record.see(event.id),
-                    Received::Missed(events) => {
-                        record.lost(events);
-                        lost += events;
-                    }
-                    _ => unreachable!("an event, or a loss"),
+                if let Received::Missed(events) = &received {
+                    lost += events;
                 }
+                note(&received, &record);
                 if rng.u8(0..4) == 0 {
                     yield_now().await;
                 }
@@ -246,14 +226,11 @@ impl RoundContext {
         let mut reader = manager.subscribe_with(options);
         let record = self.book.record(reader.id(), true);
         self.executor.spawn(async move {
-            while let Some(event) = reader.next().await {
-                record.finish_last();
-                record.see(event.id);
+            while next(&mut reader, &record).await.is_some() {
                 if rng.u8(0..8) == 0 {
                     yield_now().await;
                 }
             }
-            record.finish_last();
             record.read_to_the_end();
         })
     }
@@ -286,14 +263,9 @@ impl RoundContext {
                 let Some(received) = first.next().await else {
                     break;
                 };
-                record.finish_last();
-                match received {
-                    Received::Event(event) => {
-                        record.see(event.id);
-                        before.take(event.id);
-                    }
-                    Received::Missed(events) => record.lost(events),
-                    _ => unreachable!("an event, or a loss"),
+                note(&received, &record);
+                if let Received::Event(event) = received {
+                    before.take(event.id);
                 }
                 if own.u8(0..4) == 0 {
                     yield_now().await;
@@ -304,15 +276,10 @@ impl RoundContext {
         let record = self.book.record(second.get_ref().id(), false);
         self.executor.spawn(async move {
             while let Some(received) = second.next().await {
-                record.finish_last();
-                match received {
-                    Received::Event(event) => {
-                        known.check(event.id, first_is_lossy);
-                        record.see(event.id);
-                    }
-                    Received::Missed(events) => record.lost(events),
-                    _ => unreachable!("an event, or a loss"),
+                if let Received::Event(event) = &received {
+                    known.check(event.id, first_is_lossy);
                 }
+                note(&received, &record);
                 if rng.u8(0..8) == 0 {
                     yield_now().await;
                 }
@@ -330,6 +297,26 @@ impl RoundContext {
         let jobs = manager.subscribe_with(options).deliveries();
         let record = self.book.record(jobs.id(), is_cuttable);
         self.executor.spawn(work(jobs, record, rng, lifetime, most))
+    }
+}
+
+/// Reads the next event, which finishes the last, and records both.
+async fn next(reader: &mut Subscription<Event>, record: &Record) -> Option<Event> {
+    let next = reader.next().await;
+    record.finish_last();
+    if let Some(event) = &next {
+        record.see(event.id);
+    }
+    next
+}
+
+/// Records an event or a loss, and that the last event is finished.
+pub(crate) fn note(received: &Received<Event>, record: &Record) {
+    record.finish_last();
+    match received {
+        Received::Event(event) => record.see(event.id),
+        Received::Missed(events) => record.lost(*events),
+        _ => unreachable!("an event, or a loss"),
     }
 }
 
