@@ -127,20 +127,7 @@ impl<E: 'static> Inbound<E> {
 impl<E, T, C> Inbound<E, T, C> {
     /// Sets how events become bytes.
     pub fn codec<D: Codec<E>>(self, codec: D) -> Inbound<E, T, D> {
-        let settings = self.settings;
-        Inbound {
-            consumer: self.consumer,
-            settings: Settings {
-                codec,
-                map: settings.map,
-                max_in_flight: settings.max_in_flight,
-                when_unheard: settings.when_unheard,
-                backoff: settings.backoff,
-                max_deliver: settings.max_deliver,
-                dead_letters: settings.dead_letters,
-                origin: settings.origin,
-            },
-        }
+        self.convert(|_, map| (codec, map))
     }
 
     /// Makes the manager's events from the decoded events and what their messages say, such as the
@@ -149,12 +136,21 @@ impl<E, T, C> Inbound<E, T, C> {
         self,
         map: impl Fn(E, &MessageInfo<'_>) -> U + Send + Sync + 'static,
     ) -> Inbound<E, U, C> {
+        self.convert(|codec, _| (codec, Arc::new(map)))
+    }
+
+    /// Replaces the codec and the function of `map`, whose types may change.
+    fn convert<U, D>(
+        self,
+        replace: impl FnOnce(C, Arc<Map<E, T>>) -> (D, Arc<Map<E, U>>),
+    ) -> Inbound<E, U, D> {
         let settings = self.settings;
+        let (codec, map) = replace(settings.codec, settings.map);
         Inbound {
             consumer: self.consumer,
             settings: Settings {
-                codec: settings.codec,
-                map: Arc::new(map),
+                codec,
+                map,
                 max_in_flight: settings.max_in_flight,
                 when_unheard: settings.when_unheard,
                 backoff: settings.backoff,

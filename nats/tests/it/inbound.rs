@@ -20,9 +20,7 @@ const SHORT: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_mi
 
 #[tokio::test]
 async fn a_message_is_acknowledged_once_every_subscriber_has_finished() {
-    let setup = Setup::new().await;
-    let mut consumer = setup.consumer(in_order()).await;
-    setup.publish([7]).await;
+    let (setup, mut consumer) = Setup::in_order([7]).await;
 
     let manager = EventManager::<u32>::new(8);
     let mut quick = manager.subscribe().deliveries();
@@ -41,9 +39,7 @@ async fn a_message_is_acknowledged_once_every_subscriber_has_finished() {
 
 #[tokio::test]
 async fn a_failed_event_comes_again_before_the_next() {
-    let setup = Setup::new().await;
-    let consumer = setup.consumer(in_order()).await;
-    setup.publish(1..=3).await;
+    let (setup, consumer) = Setup::in_order(1..=3).await;
 
     let manager = EventManager::<(u32, u64)>::new(8);
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -74,9 +70,7 @@ async fn a_failed_event_comes_again_before_the_next() {
 
 #[tokio::test]
 async fn subscribers_may_work_for_longer_than_ack_wait() {
-    let setup = Setup::new().await;
-    let consumer = setup.consumer(in_order()).await;
-    setup.publish([1]).await;
+    let (setup, consumer) = Setup::in_order([1]).await;
 
     let manager = EventManager::<u32>::new(8);
     let mut jobs = manager.subscribe().deliveries();
@@ -128,9 +122,7 @@ async fn several_messages_are_under_way_at_once_and_no_more_than_allowed() {
 
 #[tokio::test]
 async fn an_event_without_subscribers_waits_or_is_acknowledged_or_comes_again() {
-    let setup = Setup::new().await;
-    let consumer = setup.consumer(in_order()).await;
-    setup.publish([1]).await;
+    let (setup, consumer) = Setup::in_order([1]).await;
     let manager = EventManager::<u32>::new(8);
     let inbound = Inbound::new(consumer.clone()).backoff(SHORT);
     let inbound = inbound.run(&manager).await.unwrap();

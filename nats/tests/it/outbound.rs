@@ -23,11 +23,7 @@ async fn a_receipt_says_that_the_stream_has_the_event() {
     for number in 0..3 {
         let receipt = manager.sync_notify(number).await.unwrap();
         assert!(receipt.all_acked(), "{receipt}");
-        let stored = setup
-            .stream
-            .get_raw_message(u64::from(number) + 1)
-            .await
-            .unwrap();
+        let stored = setup.stored(u64::from(number) + 1).await;
         assert_eq!(stored.payload, number.to_string());
         assert_eq!(stored.headers.get(ORIGIN).unwrap().as_str(), "a");
         assert!(stored.headers.get("Nats-Msg-Id").is_some());
@@ -58,7 +54,7 @@ async fn each_event_chooses_its_subject_and_id() {
         (3, 1),
         "the same id twice"
     );
-    let last = setup.stream.get_raw_message(2).await.unwrap();
+    let last = setup.stored(2).await;
     assert_eq!(
         (last.subject.as_str(), &last.payload[..]),
         ("events.1", &[3][..])
@@ -111,7 +107,7 @@ async fn order_survives_cut_connections_beside_another_publisher() {
     );
     let mut next = [0, 0];
     for sequence in 1..=state.last_sequence {
-        let stored = setup.stream.get_raw_message(sequence).await.unwrap();
+        let stored = setup.stored(sequence).await;
         let node = usize::from(stored.subject.ends_with('1'));
         assert_eq!(stored.payload, next[node].to_string());
         next[node] += 1;
@@ -145,11 +141,7 @@ async fn a_lost_message_leaves_no_hole_in_the_order() {
     let counts = outbound.shutdown().await.unwrap();
     assert_eq!(counts.confirmed, u64::from(EVENTS));
     for number in 0..EVENTS {
-        let stored = setup
-            .stream
-            .get_raw_message(u64::from(number) + 1)
-            .await
-            .unwrap();
+        let stored = setup.stored(u64::from(number) + 1).await;
         assert_eq!(stored.payload, number.to_string());
     }
 }
@@ -179,7 +171,7 @@ async fn a_restarted_server_gets_what_was_unconfirmed() {
     let counts = outbound.shutdown().await.unwrap();
     assert_eq!(counts.confirmed, 20);
     for number in 0..20 {
-        let stored = setup.stream.get_raw_message(number + 1).await.unwrap();
+        let stored = setup.stored(number + 1).await;
         assert_eq!(stored.payload, number.to_string());
     }
 }

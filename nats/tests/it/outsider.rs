@@ -139,7 +139,7 @@ async fn ids_of_the_user_may_repeat_and_are_refused_if_they_are_none() {
     let last = setup.stream.info().await.unwrap().state.last_sequence;
     let mut stored = Vec::new();
     for number in 1..=last {
-        let message = setup.stream.get_raw_message(number).await.unwrap();
+        let message = setup.stored(number).await;
         stored.push(String::from_utf8(message.payload.to_vec()).unwrap());
     }
     assert_eq!(stored, ["1", "2", "3", "4", "5", "6"]);
@@ -180,9 +180,7 @@ async fn a_window_without_bound_is_bounded_by_what_the_broker_and_the_client_tak
 
 #[tokio::test]
 async fn a_subscriber_that_leaves_in_the_middle_has_not_finished() {
-    let setup = Setup::new().await;
-    let consumer = setup.consumer(in_order()).await;
-    setup.publish([1]).await;
+    let (setup, consumer) = Setup::in_order([1]).await;
     let manager = EventManager::<u32>::new(8);
     let mut leaver = manager.subscribe();
     let mut stayer = manager.subscribe().deliveries();
@@ -199,9 +197,7 @@ async fn a_subscriber_that_leaves_in_the_middle_has_not_finished() {
 
 #[tokio::test]
 async fn a_manager_closed_in_the_middle_still_acknowledges_what_its_subscribers_finish() {
-    let setup = Setup::new().await;
-    let consumer = setup.consumer(in_order()).await;
-    setup.publish([1, 2]).await;
+    let (setup, consumer) = Setup::in_order([1, 2]).await;
     let manager = EventManager::<u32>::new(8);
     let mut jobs = manager.subscribe().deliveries();
     let mut inbound = Inbound::new(consumer.clone()).run(&manager).await.unwrap();
@@ -214,9 +210,7 @@ async fn a_manager_closed_in_the_middle_still_acknowledges_what_its_subscribers_
 
 #[tokio::test]
 async fn a_dropped_shutdown_gives_up_and_the_message_comes_again() {
-    let setup = Setup::new().await;
-    let consumer = setup.consumer(in_order()).await;
-    setup.publish([1]).await;
+    let (setup, consumer) = Setup::in_order([1]).await;
     let manager = EventManager::<u32>::new(8);
     let mut jobs = manager.subscribe().deliveries();
     let inbound = Inbound::new(consumer.clone()).run(&manager).await.unwrap();
@@ -252,12 +246,7 @@ fn a_bridge_may_run_on_another_runtime_than_its_client_and_end_with_it() {
     let (clients, bridges) = (runtime(), runtime());
     let manager = EventManager::<u32>::new(8);
     let mut jobs = manager.subscribe().deliveries();
-    let (setup, consumer) = clients.block_on(async {
-        let setup = Setup::new().await;
-        let consumer = setup.consumer(in_order()).await;
-        setup.publish([1, 2]).await;
-        (setup, consumer)
-    });
+    let (setup, consumer) = clients.block_on(async { Setup::in_order([1, 2]).await });
     let started = Inbound::new(consumer.clone()).run(&manager);
     let lost = bridges.block_on(started).unwrap();
     assert_eq!(clients.block_on(jobs.next()).unwrap().ack(), 1);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
-use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::message::{PublishMessage, StreamMessage};
 use async_nats::jetstream::{self, Context, stream};
 
 use crate::server::Server;
@@ -29,6 +29,14 @@ impl Setup {
         }
     }
 
+    /// A server whose stream has `numbers`, with a consumer of [`in_order`].
+    pub(crate) async fn in_order(numbers: impl IntoIterator<Item = u32>) -> (Self, PullConsumer) {
+        let setup = Self::new().await;
+        let consumer = setup.consumer(in_order()).await;
+        setup.publish(numbers).await;
+        (setup, consumer)
+    }
+
     /// Publishes each number to `events.numbers`, and waits until the stream has them.
     pub(crate) async fn publish(&self, numbers: impl IntoIterator<Item = u32>) {
         for number in numbers {
@@ -46,6 +54,11 @@ impl Setup {
 
     pub(crate) async fn consumer(&self, config: pull::Config) -> PullConsumer {
         self.stream.create_consumer(config).await.unwrap()
+    }
+
+    /// Returns the stream's message with this number.
+    pub(crate) async fn stored(&self, number: u64) -> StreamMessage {
+        self.stream.get_raw_message(number).await.unwrap()
     }
 
     /// Waits until the consumer owes nothing, and returns how many messages it never delivered.

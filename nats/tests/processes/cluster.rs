@@ -39,32 +39,20 @@ pub(crate) async fn scenario(full: bool) {
     println!("cluster: order {checksum} on all three");
 
     a.write("sync").await;
-    let receipt = a.read().await;
-    assert!(
-        receipt.ends_with(": a 1 of 1, b 1 of 1, c 1 of 1"),
-        "{receipt}"
-    );
+    assert_receipt(&mut a, "a 1 of 1, b 1 of 1, c 1 of 1").await;
 
     // Paused: not waited for longer than the heartbeat's time, and a member again afterwards.
     b.signal("STOP");
     let began = Instant::now();
     a.write("sync").await;
-    let receipt = a.read().await;
-    assert!(
-        receipt.ends_with(": a 1 of 1, b gone, c 1 of 1"),
-        "{receipt}"
-    );
+    assert_receipt(&mut a, "a 1 of 1, b gone, c 1 of 1").await;
     let paused = began.elapsed();
     assert!(paused < 3 * HEARTBEAT, "{paused:?}");
     b.signal("CONT");
     a.write("members 3").await;
     assert_eq!(a.read().await, "members");
     a.write("sync").await;
-    let receipt = a.read().await;
-    assert!(
-        receipt.ends_with(": a 1 of 1, b 1 of 1, c 1 of 1"),
-        "{receipt}"
-    );
+    assert_receipt(&mut a, "a 1 of 1, b 1 of 1, c 1 of 1").await;
     checksums(&mut [&mut a, &mut b, &mut c], total + 3).await;
 
     // Killed in the middle of an event.
@@ -74,11 +62,7 @@ pub(crate) async fn scenario(full: bool) {
     a.write("sync").await;
     assert_eq!(b.read().await, "stalled");
     b.kill().await;
-    let receipt = a.read().await;
-    assert!(
-        receipt.ends_with(": a 1 of 1, b gone, c 1 of 1"),
-        "{receipt}"
-    );
+    assert_receipt(&mut a, "a 1 of 1, b gone, c 1 of 1").await;
     let killed = began.elapsed();
     assert!(killed < 3 * HEARTBEAT, "{killed:?}");
 
@@ -88,11 +72,7 @@ pub(crate) async fn scenario(full: bool) {
     a.write("members 3").await;
     assert_eq!(a.read().await, "members");
     a.write("sync").await;
-    let receipt = a.read().await;
-    assert!(
-        receipt.ends_with(": a 1 of 1, b 1 of 1, c 1 of 1"),
-        "{receipt}"
-    );
+    assert_receipt(&mut a, "a 1 of 1, b 1 of 1, c 1 of 1").await;
     checksums(&mut [&mut a, &mut c], total + 5).await;
     b.finish().await;
     a.write("members 2").await;
@@ -103,6 +83,12 @@ pub(crate) async fn scenario(full: bool) {
     );
     a.finish().await;
     c.finish().await;
+}
+
+/// Reads a receipt, which ends with the answers of the nodes.
+async fn assert_receipt(node: &mut Child, answers: &str) {
+    let receipt = node.read().await;
+    assert!(receipt.ends_with(&format!(": {answers}")), "{receipt}");
 }
 
 /// Asks the nodes for the checksum of their events, which must be equal, once they have `count`.
