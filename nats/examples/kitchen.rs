@@ -1,8 +1,8 @@
 //! The consuming side of two programs: `nats-server -js`, then
 //! `cargo run -p genevent-nats --example kitchen`, and `--example shop` in another terminal.
 //!
-//! Cooks orders one after the other, and says so to the broker only when all of the kitchen is done.
-//! Ctrl-c finishes the order under way. Start a second kitchen, or kill one in the middle of an order:
+//! Cooks orders in turn, and acknowledges an order to the broker only when all of the kitchen is done.
+//! Ctrl-c finishes the order under way. Start a second kitchen, or kill a kitchen in the middle of an order:
 //! no order is lost, and they stay in order.
 
 use std::time::Duration;
@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let orders = jetstream.get_or_create_stream(orders).await?;
     let kitchen = pull::Config {
         durable_name: Some("kitchen".to_owned()),
-        max_ack_pending: 1, // one order after the other, however many kitchens there are
+        max_ack_pending: 1, // a single order at a time, however many kitchens there are
         ack_wait: Duration::from_secs(5),
         ..Default::default()
     };

@@ -1,6 +1,6 @@
 //! The publishing side of two programs; `--example kitchen` is the other.
 //!
-//! Takes orders, and waits for the receipt that says that the broker has each.
+//! Takes orders, and waits for each receipt: the broker has the order.
 
 use async_nats::jetstream::{self, stream};
 use genevent::{EventManager, EventStreamExt, SubscribeOptions};

@@ -1,4 +1,4 @@
-//! A manager that spans processes.
+//! A manager across processes.
 
 mod membership;
 mod node;
@@ -36,23 +36,23 @@ use reports::Reports;
 
 /// The time after which an unconfirmed event is sent again, unless the connection breaks before.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(5);
-/// The number of heartbeat times after which the broker forgets a member that died. A node that joins
+/// The number of heartbeat times after which the broker forgets a dead member. A node that joins
 /// earlier takes the dead member for alive, until the member was silent for a heartbeat time.
 const REMEMBERED: u32 = 20;
 
-/// A manager that spans processes: every event reaches the subscribers of every node, all in the same
+/// A manager across processes: every event reaches the subscribers of every node, all in the same
 /// order.
 ///
 /// The events are in a stream of the broker, which defines their order; each node delivers the whole
 /// stream by a manager of its own. Clones are the same node. Dropping the last clone stops the node
-/// without a farewell, so that the other nodes notice after the heartbeat's time;
+/// without a farewell, and the other nodes notice after the heartbeat's time;
 /// [`leave`](Self::leave) tells them.
 ///
-/// What is promised:
+/// The promises:
 ///
 /// - **One order.** All subscribers of all nodes see all events in the order of the stream, each event
 ///   once per node, from the moment in which the node joined.
-/// - **At least once** in the stream: an event that was published again, because its confirmation was
+/// - **At least once** in the stream: an event published again, because its confirmation was
 ///   lost, is dropped by the broker within the stream's `duplicate_window` (two minutes by default). If
 ///   the broker is away for longer, the event may be in the stream twice.
 /// - **A node that delivers no longer is no member.** When the local manager is closed or the codec
@@ -204,20 +204,20 @@ impl<E: Send + Sync + 'static> Cluster<E> {
         &self.node.name
     }
 
-    /// Returns the names of the members as this node knows them, sorted. A node that joined or died
-    /// this moment may be missing or still be there.
+    /// Returns the names of the members as this node knows them, sorted. A node may be
+    /// missing just after it has joined, and be there just after its death.
     pub fn members(&self) -> Vec<String> {
         self.node.membership.names()
     }
 
     /// Returns the node's own manager, which delivers the stream's events: for handlers, filters and
-    /// inspection. An event that is published there directly reaches this process alone, and comes
+    /// inspection. An event published there directly reaches this process alone, and comes
     /// somewhere between the events of the cluster. Closing the manager makes the node leave.
     pub fn local(&self) -> &EventManager<E> {
         &self.node.manager
     }
 
-    /// Subscribes to the events that this node delivers from now on.
+    /// Subscribes to the events delivered by this node from now on.
     pub fn subscribe(&self) -> Subscription<E> {
         self.node.manager.subscribe()
     }
@@ -244,12 +244,12 @@ impl<E: Send + Sync + 'static> Cluster<E> {
     /// Publishes `event`, waits until every member has finished with it, and returns a receipt with an
     /// entry for each member.
     ///
-    /// Waited for are the members that this node knows at the moment in which the stream has the
+    /// The call waits for the members known to this node at the moment in which the stream has the
     /// event. A member that leaves or dies is in the receipt as [`NodeOutcome::Gone`], within its
     /// heartbeat's time.
     ///
-    /// A subscriber of this cluster that awaits the call before it finishes its own event waits for
-    /// itself, as on page [`deadlocks`](genevent::deadlocks).
+    /// A subscriber of this cluster must not await the call before its own event is finished: the subscriber
+    /// would wait for itself, as on page [`deadlocks`](genevent::deadlocks).
     ///
     /// # Errors
     /// As [`notify`](Self::notify).
@@ -286,12 +286,11 @@ impl<E: Send + Sync + 'static> Cluster<E> {
         }
     }
 
-    /// Reads the stream: all events after number `seq` that the stream still has, then the new ones,
-    /// each with its number. The stream never ends. Missing numbers are events that the stream's
-    /// limits have removed.
+    /// Reads the stream: all stored events after number `seq`, then the new events, each with its
+    /// number. The stream never ends. Missing numbers are events removed by the stream's limits.
     ///
-    /// This reads beside the node's manager, so no call waits for this reader. An event that cannot be
-    /// decoded is an `Err` with its number.
+    /// This reads beside the node's manager, so no call waits for this reader. An undecodable event is an
+    /// `Err` with its number.
     pub fn replay_since(
         &self,
         seq: u64,
@@ -313,9 +312,9 @@ impl<E: Send + Sync + 'static> Cluster<E> {
         .boxed()
     }
 
-    /// Leaves the cluster: takes no more events, reports the events that other nodes wait for, once
-    /// finished, tells the other nodes, and returns when the subscribers of this node have finished all
-    /// that they got. Closes the node's manager.
+    /// Leaves the cluster: takes no more events, reports the events awaited by other nodes, once finished,
+    /// tells the other nodes, and returns when the subscribers of this node have finished all events they got.
+    /// Closes the node's manager.
     ///
     /// # Cancel safety
     /// A dropped future leaves the node half gone; the other nodes notice after the heartbeat's time.

@@ -44,7 +44,7 @@ pub trait Codec<E>: Send + Sync + 'static {
     /// Returns the event of `payload`.
     ///
     /// # Errors
-    /// The codec's own, for bytes that are no event.
+    /// The codec's own, for bytes without an event.
     fn decode(&self, payload: Bytes) -> Result<E, Self::Error>;
 }
 

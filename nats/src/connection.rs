@@ -1,4 +1,4 @@
-//! Notices that the connection to the broker was made anew: answers may be lost with the old connection.
+//! Notices a new connection to the broker: answers may be lost with the old connection.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Messages that are given up.
+//! Messages given up.
 
 use std::error::Error;
 use std::fmt;
@@ -15,7 +15,7 @@ pub enum DeadReason {
     /// The codec could not decode the payload, with its error.
     Undecodable(Arc<dyn Error + Send + Sync>),
     /// The message was delivered as often as allowed, and not every subscriber finished it. The
-    /// text lists the causes of the last attempt; it is empty if an earlier process got the last
+    /// text lists the causes of the last attempt, and is empty if an earlier process got the last
     /// attempt and died.
     Exhausted(String),
 }
@@ -30,11 +30,11 @@ impl fmt::Display for DeadReason {
     }
 }
 
-/// A message that is given up, for the dead-letter hook.
+/// A message given up, for the dead-letter hook.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct DeadLetter {
-    /// The subject that the message was published to.
+    /// The subject of the message.
     pub subject: String,
     /// The payload.
     pub payload: Bytes,
@@ -73,7 +73,7 @@ impl Hook {
 }
 
 impl Default for Hook {
-    /// Returns the hook that only logs.
+    /// Returns the default hook, which logs.
     fn default() -> Self {
         Self::new(|letter| {
             tracing::error!(

@@ -32,7 +32,7 @@ pub enum InboundError {
     NotInOrder {
         /// The name of the consumer.
         consumer: String,
-        /// The number of unacknowledged messages that its configuration allows.
+        /// The number of unacknowledged messages allowed by the consumer's configuration.
         max_ack_pending: i64,
     },
     /// The consumer gives up before the [`Inbound`](crate::Inbound) does, so its last attempts would
@@ -84,7 +84,7 @@ impl Error for InboundError {
 
 /// The reason why an [`Outbound`](crate::Outbound) does not start.
 ///
-/// A running bridge does not fail: it tries again, or refuses single events, whose receipts have the
+/// A running bridge does not fail, but tries again, or refuses single events, whose receipts have the
 /// reason.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -96,7 +96,7 @@ pub enum OutboundError {
     },
     /// The broker did not say which stream stores the subject. The source says why.
     Unreachable(Source),
-    /// The stream's window for doubles is missing or too short: an event that is sent again would be
+    /// The stream's window for doubles is missing or too short: an event sent again would be
     /// stored twice.
     NoDedupWindow {
         /// The name of the stream.
@@ -176,7 +176,7 @@ impl Error for ClusterError {
     }
 }
 
-/// An event of the stream that cannot be decoded: from
+/// An undecodable event of the stream: from
 /// [`Cluster::replay_since`](crate::Cluster::replay_since).
 #[derive(Debug)]
 pub struct ReplayError {

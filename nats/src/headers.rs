@@ -4,7 +4,7 @@ use async_nats::HeaderMap;
 use async_nats::header::IntoHeaderName;
 pub(crate) use async_nats::header::NATS_MESSAGE_ID as MESSAGE_ID;
 
-/// The header that names the node a message comes from.
+/// The header with the name of the node a message comes from.
 pub const ORIGIN: &str = "Genevent-Origin";
 
 /// Returns the header's value, if there is one.

@@ -23,12 +23,12 @@ use crate::dead_letter::{Buried, DeadLetter, Hook};
 use crate::error::InboundError;
 use crate::running::Running;
 
-/// What happens to an event that no subscriber was waited for.
+/// The handling of an event without a subscriber to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WhenUnheard {
     /// Waits for a subscriber and publishes the event again, until the event is heard: the default.
-    /// An event that every subscriber filters out is never heard: `Ack` is for filters.
+    /// An event filtered out by every subscriber is never heard: `Ack` is for filters.
     #[default]
     Wait,
     /// Acknowledges the message.
@@ -42,13 +42,13 @@ pub enum WhenUnheard {
 /// A message is acknowledged if and only if every subscriber has finished its event: when the
 /// receipt is [`all_acked`](genevent::Receipt::all_acked). Otherwise the broker gets the message back
 /// and delivers it again after a pause, and the causes are logged by `tracing`. While subscribers
-/// work, the broker is told so before its `ack_wait` runs out. **At least once**: an event may come
+/// work, the broker gets a sign of progress before its `ack_wait` runs out. **At least once**: an event may come
 /// again, in this process or another, whenever an acknowledgement did not reach the broker.
 /// [`MessageInfo::stream_sequence`] and [`MessageInfo::id`] tell such doubles apart.
 ///
-/// By default, messages are processed in order, one after the other. That needs a consumer with
-/// `max_ack_pending: 1`, since the broker would otherwise deliver messages beside a message that
-/// is to come again. [`max_in_flight`](Self::max_in_flight) gives the order up.
+/// By default, messages are processed in order, each after the last. This order needs a consumer with
+/// `max_ack_pending: 1`: otherwise the broker delivers new messages while a failed message waits for
+/// its next delivery. [`max_in_flight`](Self::max_in_flight) gives the order up.
 ///
 /// # Examples
 /// ```no_run
@@ -89,7 +89,7 @@ pub struct Inbound<E, T = E, C = Json> {
 struct Settings<E, T, C> {
     codec: C,
     map: Arc<Map<E, T>>,
-    /// `None`: in order, one after the other.
+    /// `None`: in order, each after the last.
     max_in_flight: Option<usize>,
     when_unheard: WhenUnheard,
     backoff: Backoff,
@@ -130,8 +130,8 @@ impl<E, T, C> Inbound<E, T, C> {
         self.convert(|_, map| (codec, map))
     }
 
-    /// Makes the manager's events from the decoded events and what their messages say, such as the
-    /// id that tells doubles apart. Replaces an earlier `map`.
+    /// Makes the manager's events from the decoded events and the [`MessageInfo`] of their messages,
+    /// such as the id, by which doubles are told apart. Replaces an earlier `map`.
     pub fn map<U>(
         self,
         map: impl Fn(E, &MessageInfo<'_>) -> U + Send + Sync + 'static,
@@ -174,7 +174,7 @@ impl<E, T, C> Inbound<E, T, C> {
         self
     }
 
-    /// Sets what happens to an event without subscribers.
+    /// Sets the handling of an event without subscribers.
     pub fn when_unheard(mut self, choice: WhenUnheard) -> Self {
         self.settings.when_unheard = choice;
         self
@@ -189,9 +189,9 @@ impl<E, T, C> Inbound<E, T, C> {
     /// Sets after how many deliveries a message is given up, instead of the consumer's
     /// `max_deliver`.
     ///
-    /// Best together with a consumer whose own `max_deliver` is unlimited: a broker forgets a message
-    /// whose last delivery went to a process that died or shut down, and this bridge gives the message
-    /// to the dead-letter hook.
+    /// Best together with a consumer whose own `max_deliver` is unlimited. With a limit, the broker forgets a
+    /// message whose last delivery went to a process that died or shut down; without a limit, this bridge
+    /// gives such a message to the dead-letter hook.
     ///
     /// # Panics
     /// If `deliveries` is 0.
@@ -201,7 +201,7 @@ impl<E, T, C> Inbound<E, T, C> {
         self
     }
 
-    /// Sets the hook for messages that are given up: undecodable, or delivered too often. The default
+    /// Sets the hook for messages given up: undecodable, or delivered too often. The default
     /// logs them. A message is terminated once the hook has returned `Ok`, and the hook is called
     /// again after an error, with pauses.
     pub fn dead_letters<F, Fut>(mut self, hook: F) -> Self
@@ -227,14 +227,14 @@ where
     T: Send + Sync + 'static,
     C: Codec<E>,
 {
-    /// Looks the consumer up, and starts a task that feeds `manager` and keeps it open.
+    /// Looks the consumer up, and starts a task, which feeds `manager` and keeps `manager` open.
     ///
     /// The task ends when the manager is closed, after the events under way, and when the consumer is
-    /// gone. It survives restarts of the broker.
+    /// gone. The task survives restarts of the broker.
     ///
     /// # Errors
-    /// [`InboundError`], if the consumer is missing, cannot be reached, or has a configuration that
-    /// would break a promise of this bridge.
+    /// [`InboundError`], if the consumer is missing, cannot be reached, or has a configuration with which
+    /// this bridge would break a promise.
     ///
     /// # Panics
     /// Outside of a tokio runtime.

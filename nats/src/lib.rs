@@ -1,12 +1,12 @@
-//! [`genevent`] beyond one process, over NATS JetStream: event managers that are fed from a stream of
-//! a broker, publish to a stream, or span processes.
+//! [`genevent`] beyond one process, over NATS JetStream: event managers fed from a stream of a broker,
+//! publishing to a stream, or spread over processes.
 //!
 //! | type | purpose |
 //! |---|---|
 //! | [`Inbound`] | feeds a manager from a durable consumer; a message is acknowledged once every subscriber has finished its event |
 //! | [`Outbound`] | publishes a subscription's deliveries, in order; a delivery is acknowledged once the broker has the event |
-//! | [`Cluster`] | a manager that spans processes: one order for all subscribers of all nodes, receipts per node |
-//! | [`SharedRegistry`] | a [registry](genevent::kv) that spans processes |
+//! | [`Cluster`] | a manager across processes: one order for all subscribers of all nodes, receipts per node |
+//! | [`SharedRegistry`] | a [registry](genevent::kv) across processes |
 //!
 //! Everything is *at least once*, in the order of a stream. Page [`across_machines`] has
 //! the promises, their limits, and the consequences of each failure.

@@ -27,11 +27,11 @@ use crate::running::Running;
 
 /// Publishes the deliveries of a subscription to a stream of the broker.
 ///
-/// A delivery is acknowledged when the broker has confirmed that the stream has the event. So
+/// A delivery is acknowledged when the broker has confirmed the event as stored. So
 /// [`sync_notify`](genevent::EventManager::sync_notify) on the manager waits for the broker, and its
 /// receipt names this bridge with the reason if an event cannot be published.
 ///
-/// **In order**: the events of one bridge are stored in the order of the deliveries, also when a
+/// **In order**: the events of a bridge are stored in the order of the deliveries, also when a
 /// connection breaks and with several events unconfirmed. Each event under way names its predecessor,
 /// and the broker refuses an event whose predecessor is not the stream's last message. Other
 /// publishers of the same stream break the chain: the bridge then falls back to a single unconfirmed
@@ -73,8 +73,8 @@ struct Settings<E, C> {
     backoff: Backoff,
     confirm_within: Duration,
     origin: Option<String>,
-    /// The beginning of the default message ids. It differs in each run, because the numbers begin
-    /// at 1 in each run: the broker would drop new events as doubles of old events.
+    /// The beginning of the default message ids, different in each run: the numbers begin at 1 in each
+    /// run, and the broker would drop new events as doubles of old events.
     run: String,
     message_id: Option<Box<MessageId<E>>>,
 }
@@ -133,7 +133,7 @@ impl<E, C> Outbound<E, C> {
         }
     }
 
-    /// Allows `events` to be unconfirmed at once; by default, one.
+    /// Allows `events` to be unconfirmed at once; by default, a single event.
     ///
     /// # Panics
     /// If `events` is 0.
@@ -144,7 +144,8 @@ impl<E, C> Outbound<E, C> {
     }
 
     /// Names this node in header [`ORIGIN`](crate::ORIGIN), so that an
-    /// [`Inbound`](crate::Inbound) of the same node does not hear it. By default, there is no such header.
+    /// [`Inbound`](crate::Inbound) of the same node does not hear the node's own events. By default, there is
+    /// no such header.
     ///
     /// # Panics
     /// If `node` has a line break, which would end the header.
@@ -158,9 +159,9 @@ impl<E, C> Outbound<E, C> {
     /// Sets the message id of each event. The default is a name of this run and the number of the
     /// delivery in this run.
     ///
-    /// The broker drops an event whose id it has stored within its `duplicate_window`, so the ids of
-    /// different events must differ, also across processes and restarts. An event is refused if its id
-    /// is empty, has a line break, or begins or ends with white space.
+    /// The broker drops an event with an id stored within the `duplicate_window`, so the ids of
+    /// different events must differ, also across processes and restarts. An event with an id which
+    /// is empty, has a line break, or begins or ends with white space is refused.
     ///
     /// The first event of a run, and an event with the id of a recent event, are confirmed before the next
     /// event is sent.
@@ -192,11 +193,11 @@ where
     E: Send + Sync + 'static,
     C: Codec<E>,
 {
-    /// Looks the stream up, and starts a task that publishes `deliveries`.
+    /// Looks the stream up, and starts a task, which publishes `deliveries`.
     ///
-    /// The task ends when the deliveries end, after the last confirmation. It survives restarts of the
+    /// The task ends when the deliveries end, after the last confirmation, and survives restarts of the
     /// broker. With a closure as the subject, the stream is looked up for the first event, and the
-    /// task ends with the error if that stream has no dedup window.
+    /// task ends with the error if the stream has no dedup window.
     ///
     /// # Errors
     /// [`OutboundError`], if no stream stores the subject, if the stream's dedup window is missing or

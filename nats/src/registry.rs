@@ -1,4 +1,4 @@
-//! A registry that spans processes.
+//! A registry across processes.
 
 mod mirror;
 mod token;
@@ -27,10 +27,10 @@ use token::escape;
 
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
 
-/// A registry of named buckets that spans processes: a key-value bucket of the broker, and a local
-/// [`Registry`] that follows it.
+/// A registry of named buckets, across processes: a key-value bucket of the broker, and a local
+/// [`Registry`], which follows the broker's bucket.
 ///
-/// Reading, watching and reflecting are those of the local registry, so
+/// Reading, watching and reflecting are done by the local registry, so
 /// [`WatchEvent`](genevent::kv::WatchEvent)s, [`reflect`](genevent::kv::Watch::reflect) and
 /// [`View`](genevent::kv::View) work as in a single process. Changes go through this type to the
 /// broker, and a call returns once its own change is visible here. All nodes apply all changes in the
@@ -78,11 +78,11 @@ impl<V> Drop for Shared<V> {
 }
 
 impl<V: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> SharedRegistry<V> {
-    /// Opens the registry in the broker's key-value bucket `bucket`, and creates it if it is missing.
-    /// Returns once everything that the bucket has is visible.
+    /// Opens the registry in the broker's key-value bucket `bucket`, and creates a missing bucket.
+    /// Returns once the whole bucket is visible.
     ///
     /// # Errors
-    /// [`RegistryError::InvalidName`] for a bucket whose name has other characters than letters,
+    /// [`RegistryError::InvalidName`] for a name with other characters than letters,
     /// digits, `-` and `_`; [`RegistryError::Unreachable`].
     ///
     /// # Panics
@@ -133,7 +133,7 @@ impl<V: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> SharedRegi
         self.local().watch()
     }
 
-    /// Returns the bucket with this name, as this node sees it, as [`Registry::lookup`].
+    /// Returns the bucket with this name, as visible on this node, as [`Registry::lookup`].
     pub fn lookup(&self, name: &str) -> Option<Bucket<V>> {
         self.local().lookup(name)
     }
@@ -159,14 +159,14 @@ impl<V: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> SharedRegi
             });
             match created.await? {
                 Some(number) => mirror.followed(number).await,
-                // Another change was first, perhaps our own whose confirmation was lost.
+                // Another change was first, perhaps a change of our own with a lost confirmation.
                 None => tokio::time::sleep(BACKOFF.after(1)).await,
             }
         }
         Ok(())
     }
 
-    /// Ends the bucket with this name for all nodes. Returns whether there was one, once the end is
+    /// Ends the bucket with this name for all nodes. Returns whether the bucket existed, once the end is
     /// visible here.
     ///
     /// # Errors
@@ -209,7 +209,7 @@ impl<V: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> SharedRegi
         self.set(name, key, Some(value)).await
     }
 
-    /// Removes a value from a bucket for all nodes, and returns once that is visible here.
+    /// Removes a value from a bucket for all nodes, and returns once the removal is visible here.
     ///
     /// # Errors
     /// As [`put`](Self::put).
@@ -237,7 +237,7 @@ impl<V: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> SharedRegi
         Ok(())
     }
 
-    /// Makes a change until the broker has confirmed it. A change made twice is the same change. `None`:
+    /// Makes a change until the broker has confirmed the change. A change made twice is the same change. `None`:
     /// another change was first.
     async fn change(
         &self,

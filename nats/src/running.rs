@@ -20,7 +20,7 @@ pub struct Running<C, X> {
 }
 
 impl<C: Clone + Default, X> Running<C, X> {
-    /// Spawns the task that `work` makes from the counts and the request to stop.
+    /// Spawns the task made by `work` from the counts and the request to stop.
     pub(crate) fn spawn<F>(work: impl FnOnce(Counter<C>, Stop) -> F) -> Self
     where
         F: Future<Output = Result<(), X>> + Send + 'static,
@@ -43,7 +43,7 @@ impl<C: Clone + Default, X> Running<C, X> {
     /// `tokio::time::timeout`: the bridge is then aborted.
     ///
     /// # Errors
-    /// The error that ended the bridge before, if one did.
+    /// The error that ended the bridge before, if any.
     ///
     /// # Panics
     /// With the panic of user code in the bridge: of a codec, a closure or a dead-letter hook. When the
@@ -56,8 +56,8 @@ impl<C: Clone + Default, X> Running<C, X> {
         self.ended().await
     }
 
-    /// Waits until the bridge has ended by itself: its manager is closed, or the broker lacks what the
-    /// bridge needs. Returns the counts.
+    /// Waits until the bridge has ended by itself: its manager is closed, or the broker lacks the
+    /// consumer, the stream or the stream's dedup window. Returns the counts.
     ///
     /// # Errors
     /// The error that ended the bridge.

@@ -1,4 +1,4 @@
-//! Which nodes belong to a cluster, and the receipts that wait for them.
+//! The members of a cluster, and the receipts that wait for the members.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use super::receipt::{ClusterReceipt, NodeOutcome, NodeReceipt};
 /// A member is gone after this many beats of our own without a beat of the member.
 pub(super) const SILENT_BEATS: u32 = 3;
 
-/// The members as this node knows them, and the receipts that wait for them.
+/// The members known to this node, and the receipts that wait for members.
 #[derive(Debug, Default)]
 pub(super) struct Membership {
     state: Mutex<State>,
@@ -33,7 +33,7 @@ struct Member {
     silent: u32,
 }
 
-/// A receipt that is being waited for.
+/// A receipt with a waiting publisher.
 #[derive(Debug, Default)]
 pub(super) struct Awaited {
     outcomes: Mutex<BTreeMap<String, NodeOutcome>>,
@@ -71,7 +71,7 @@ impl Membership {
         state.give_up(node);
     }
 
-    /// Notes a confirmed beat of this node, `own`. Returns the nodes that were silent for too long.
+    /// Notes a confirmed beat of this node, `own`. Returns the nodes silent for too long.
     pub(super) fn own_beat(&self, own: &str) -> Vec<String> {
         let mut state = self.lock();
         let mut silent = Vec::new();
@@ -89,7 +89,7 @@ impl Membership {
         silent
     }
 
-    /// Notes that the broker was away: the other nodes could not beat either.
+    /// Notes an absence of the broker: the other nodes could not beat either.
     pub(super) fn forgive(&self) {
         let mut state = self.lock();
         state
@@ -144,7 +144,7 @@ impl Awaited {
     }
 }
 
-/// Stops collecting when it is dropped.
+/// Stops collecting when dropped.
 #[derive(Debug)]
 pub(super) struct AwaitedGuard {
     membership: Arc<Membership>,
@@ -153,7 +153,7 @@ pub(super) struct AwaitedGuard {
 }
 
 impl AwaitedGuard {
-    /// Returns the nodes among `members` whose outcome is missing.
+    /// Returns the `members` without an outcome.
     pub(super) fn missing(&self, members: &[String]) -> Vec<String> {
         let outcomes = self.awaited.lock();
         let missing = members.iter().filter(|node| !outcomes.contains_key(*node));

@@ -1,4 +1,4 @@
-//! The state that a node's handles and tasks share, and the work of the tasks.
+//! The state shared by a node's handles and tasks, and the work of the tasks.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use crate::reader::Reader;
 
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
 
-/// The state that a node's handles and tasks share.
+/// The state shared by a node's handles and tasks.
 pub(super) struct Node<E> {
     pub(super) name: String,
     pub(super) names: Names,
@@ -175,7 +175,7 @@ impl<E: Send + Sync + 'static> Node<E> {
         }
     }
 
-    /// Repeats reports that were asked for.
+    /// Repeats reports on request.
     pub(super) async fn answer(self: Arc<Self>, mut questions: Subscriber) {
         while let Some(message) = questions.next().await {
             match serde_json::from_slice::<Question>(&message.payload) {

@@ -66,7 +66,7 @@ impl<E: 'static> ClusterOptions<E> {
     }
 
     /// Sets after which time without a sign of life a node counts as gone: by default, three seconds.
-    /// A node gives three signs in that time.
+    /// A node gives three signs in this time.
     ///
     /// # Panics
     /// If `time` is zero.

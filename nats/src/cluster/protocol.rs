@@ -1,18 +1,18 @@
-//! The messages that the nodes of a cluster send each other beside the stream.
+//! The messages between the nodes of a cluster, beside the stream.
 
 use serde::{Deserialize, Serialize};
 
-/// The header of an event whose publisher waits for reports: the subject to report to.
+/// The header with the subject to report to, if the publisher of the event waits for reports.
 pub(super) const REPORT_TO: &str = "Genevent-Report-To";
 
-/// The names of everything that a cluster has at the broker.
+/// The names of a cluster's stream, bucket and subjects at the broker.
 #[derive(Debug, Clone)]
 pub(super) struct Names {
     cluster: String,
 }
 
 impl Names {
-    /// Returns the names of a cluster, whose own name a bucket could have.
+    /// Returns the names of a cluster. The cluster's own name must be valid for a bucket.
     pub(super) fn new(cluster: &str) -> Self {
         Self {
             cluster: cluster.to_owned(),
@@ -53,7 +53,7 @@ pub(super) struct Report {
     pub(super) id: String,
     /// The number of subscribers that finished the event.
     pub(super) acked: usize,
-    /// A line for each subscriber that did not.
+    /// A line for each other subscriber.
     pub(super) unfinished: Vec<String>,
 }
 

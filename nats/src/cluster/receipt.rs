@@ -10,7 +10,7 @@ pub enum NodeOutcome {
     Finished {
         /// The number of subscribers that finished the event.
         acked: usize,
-        /// A line for each subscriber that did not, with the cause.
+        /// A line for each other subscriber, with the cause.
         unfinished: Vec<String>,
     },
     /// The node left, died, or was silent for the heartbeat's time before it reported.
@@ -65,7 +65,7 @@ impl ClusterReceipt {
         })
     }
 
-    /// Returns the names of the nodes that did not report.
+    /// Returns the names of the nodes without a report.
     pub fn gone(&self) -> impl Iterator<Item = &str> {
         let gone = |receipt: &&NodeReceipt| receipt.outcome == NodeOutcome::Gone;
         let gone = self.nodes.iter().filter(gone);

@@ -1,4 +1,4 @@
-//! The reports that this node has sent, for publishers that missed them.
+//! The reports sent by this node, for publishers that missed a report.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -8,7 +8,7 @@ use super::protocol::Report;
 /// The number of reports kept. A publisher asks three times in the time of a heartbeat.
 const KEPT: usize = 16_384;
 
-/// The reports that this node has sent, the last of them.
+/// The last reports sent by this node.
 #[derive(Debug, Default)]
 pub(super) struct Reports {
     state: Mutex<State>,
@@ -33,7 +33,7 @@ impl Reports {
         }
     }
 
-    /// Returns the report about the event with message id `id`, if it was sent.
+    /// Returns the report about the event with message id `id`, if sent.
     pub(super) fn find(&self, id: &str) -> Option<Report> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.by_id.get(id).cloned()

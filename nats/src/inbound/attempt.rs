@@ -25,9 +25,9 @@ pub(super) enum Verdict {
     Term,
 }
 
-/// Takes one message through the manager, and returns the verdict.
+/// Takes a message through the manager, and returns the verdict.
 ///
-/// Rare awaits are boxed: the future of every message has room for each future that it may await.
+/// Rare awaits are boxed: the future of every message has room for each future awaited inside.
 pub(super) async fn attempt<E, T, C>(
     settings: Arc<Settings<E, T, C>>,
     manager: EventManager<T>,

@@ -35,13 +35,13 @@ impl<'a> MessageInfo<'a> {
         Self { message, numbers }
     }
 
-    /// Returns the subject that the message was published to.
+    /// Returns the subject of the message.
     pub fn subject(&self) -> &'a str {
         self.message.subject.as_str()
     }
 
     /// Returns the number of the message in its stream, from 1. All deliveries of a message have the
-    /// same number, so it tells doubles apart.
+    /// same number, which tells doubles apart.
     pub fn stream_sequence(&self) -> u64 {
         self.numbers.stream_sequence
     }
@@ -51,7 +51,7 @@ impl<'a> MessageInfo<'a> {
         self.numbers.delivered
     }
 
-    /// Returns the id that the publisher gave the message. An event that was published twice has the
+    /// Returns the id given to the message by its publisher. An event published twice has the
     /// same id twice.
     pub fn id(&self) -> Option<&'a str> {
         headers::get(self.message.headers.as_ref(), MESSAGE_ID)

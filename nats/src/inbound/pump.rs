@@ -117,7 +117,7 @@ where
         self.settings.places().saturating_sub(self.held.len())
     }
 
-    /// Begins with all messages that have arrived and may be under way.
+    /// Begins with all arrived messages for which there are places.
     fn begin_arrived(&mut self) -> Result<(), InboundError> {
         while self.free() > 0
             && let Some(message) = self.source.next(self.free()).now_or_never()
@@ -170,7 +170,7 @@ where
         answer(&held.message, kind).await;
     }
 
-    /// Tells the broker that messages are still under way, and follows a new connection.
+    /// Reports messages still under way to the broker, and follows a new connection.
     async fn tick(&mut self, progress: Duration) {
         for held in self.held.values_mut() {
             if held.told.elapsed() >= progress {
@@ -186,7 +186,7 @@ where
         }
     }
 
-    /// Takes no more messages, and waits for those under way.
+    /// Takes no more messages, and waits for the messages under way.
     async fn drain(&mut self, progress: Duration) {
         for message in self.source.close() {
             self.counts.lock().nacked += 1;
@@ -205,7 +205,7 @@ where
     }
 }
 
-/// Answers a delivery. An answer that gets lost leads to another delivery.
+/// Answers a delivery. A lost answer leads to another delivery.
 async fn answer(message: &Message, kind: AckKind) {
     if let Err(error) = message.ack_with(kind).await {
         tracing::warn!(error, "an acknowledgement could not be sent");

@@ -15,13 +15,13 @@ use tokio::time::Instant;
 use crate::backoff::Backoff;
 use crate::error::InboundError;
 
-/// The lifetime of a pull request. A request that the broker lost in a restart is made again after
+/// The lifetime of a pull request. A request lost in a restart of the broker is made again after
 /// this time at the latest.
 const EXPIRES: Duration = Duration::from_secs(5);
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// The messages of a standing request. The broker stops at the consumer's `max_ack_pending` before.
 const STANDING_BATCH: usize = 256;
-/// The most messages that are requested at once; a request for more is no number for the broker.
+/// The most messages requested at once; a larger request is no number for the broker.
 const LARGEST_BATCH: usize = 1024;
 /// How often a missing consumer is looked up before the source ends.
 const LOOK_UPS: u64 = 5;
@@ -29,8 +29,8 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_
 
 /// The messages of a consumer.
 ///
-/// A message waiting on our side must be among those that get progress acknowledgements, so no more
-/// may arrive than the caller has places for.
+/// Every message waiting on our side must get progress acknowledgements, so no more messages may
+/// arrive than the caller has places for.
 pub(super) struct Source {
     consumer: PullConsumer,
     /// The most messages to request.
@@ -128,7 +128,7 @@ impl Source {
         }
     }
 
-    /// Pauses after a failure, and then makes sure that the consumer still exists.
+    /// Pauses after a failure, and then looks the consumer up.
     async fn recover(&mut self) -> Result<(), InboundError> {
         let Some(paused_until) = self.paused_until else {
             return Ok(());
@@ -155,8 +155,8 @@ impl Source {
         }
     }
 
-    /// Drops the pull requests if the connection was made anew, because the broker has forgotten
-    /// them. Returns the messages that had arrived.
+    /// Drops the pull requests if the connection is new, because the broker has forgotten the requests.
+    /// Returns the messages that had arrived.
     pub(super) fn follow_connection(&mut self, connects: u64) -> Vec<Message> {
         match self.connects.replace(connects) {
             Some(before) if before != connects => self.close(),
@@ -185,7 +185,7 @@ impl Source {
     }
 }
 
-/// A pull request and the number of messages that it may still bring.
+/// A pull request and the number of messages still to come.
 struct Request {
     batch: Batch,
     missing: usize,

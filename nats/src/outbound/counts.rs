@@ -6,13 +6,12 @@
 pub struct OutboundCounts {
     /// Confirmed by the broker, and so acknowledged.
     pub confirmed: u64,
-    /// Confirmed events that an earlier attempt had already stored: the broker dropped the double.
+    /// Confirmed events already stored by an earlier attempt: the broker dropped the double.
     pub duplicates: u64,
-    /// Confirmed events whose first attempt was longer ago than the stream looks for doubles: if that
+    /// Confirmed events whose first attempt was longer ago than the stream looks for doubles: if the
     /// attempt was stored, the stream has the event twice, with the same id.
     pub unchecked: u64,
-    /// Attempts to send that were not confirmed, so that the bridge began again with the first
-    /// unconfirmed event.
+    /// Unconfirmed attempts to send: after each, the bridge began again with the first unconfirmed event.
     pub retries: u64,
     /// Refused, with the reason in the receipt: not encodable, too large, or a subject of no stream or
     /// of another stream.

@@ -1,6 +1,6 @@
-//! The message ids that the last message of the stream may have.
+//! The possible message ids of the stream's last message.
 
-/// The confirmed ids of which one is the id of the stream's last message. Ids of the user may repeat, so
+/// The confirmed ids, among them the id of the stream's last message. Ids of the user may repeat, so
 /// such an id does not say which event was stored last.
 ///
 /// Empty until an event of this run is stored: the last message may be of an earlier run.

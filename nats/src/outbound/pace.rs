@@ -1,10 +1,10 @@
-//! The number of events that may be unconfirmed at the moment.
+//! The present limit of unconfirmed events.
 
-/// The number of events that may be unconfirmed at the moment.
+/// The present limit of unconfirmed events.
 ///
 /// Each event under way names its predecessor, and the broker refuses an event whose predecessor is
-/// not the stream's last message. That keeps the order when a connection breaks. Another publisher of
-/// the same stream breaks the chain as well. So after a refusal one event at a time is sent, which
+/// not the stream's last message. This check keeps the order when a connection breaks. Another publisher of
+/// the same stream breaks the chain as well. So after a refusal a single event at a time is sent, which
 /// needs no predecessor; after some calm the number doubles, up to the limit.
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -17,7 +17,7 @@ pub(super) struct Pace {
     calm: u32,
 }
 
-/// The longest time of calm that is waited for, in confirmations.
+/// The longest time of calm before `allowed` doubles, in confirmations.
 const LONGEST: u32 = 256;
 
 impl Pace {
@@ -48,7 +48,7 @@ impl Pace {
         }
     }
 
-    /// Notes that the chain was broken.
+    /// Notes a break of the chain.
     pub(super) fn broken(&mut self) {
         self.allowed = 1;
         self.calm = 0;

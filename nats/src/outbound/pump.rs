@@ -45,11 +45,11 @@ pub(super) struct Pump<E, C> {
     ///
     /// # Invariants
     /// 1. The first `sent` events have a confirmation to wait for; the later events have none.
-    /// 2. An event with a predecessor in the window names that predecessor when it is sent.
+    /// 2. An event with a predecessor in the window is sent with the id of the predecessor.
     window: VecDeque<Entry>,
-    /// The number of events that were sent since the bridge last began again.
+    /// The number of events sent since the bridge last began again.
     sent: usize,
-    /// With message ids of the user: the ids that the last message of the stream may have.
+    /// With message ids of the user: the possible ids of the stream's last message.
     last_ids: LastIds,
     /// The number in the last default message id, which counts the events taken.
     taken: u64,
@@ -99,8 +99,8 @@ where
         }
     }
 
-    /// Runs until the deliveries end, or the request to stop, and until the broker has confirmed what
-    /// was taken.
+    /// Runs until the deliveries end, or the request to stop, and until the broker has confirmed all
+    /// taken events.
     pub(super) async fn run(mut self) -> Result<(), OutboundError> {
         let mut tick = interval(connection::CHECK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -217,7 +217,7 @@ where
         }
     }
 
-    /// Sends the events that may be under way.
+    /// Sends events, up to the limit of unconfirmed events.
     async fn send_allowed(&mut self) {
         let allowed = self.pace.allowed();
         while self.sent < self.window.len().min(allowed) {
@@ -305,13 +305,13 @@ where
                 entry.ack.ack();
             }
             Err(error) if error.kind() == PublishErrorKind::WrongLastMessageId => {
-                // Another publisher was in between, or an event before this one was lost.
+                // Another publisher was in between, or an earlier event was lost.
                 self.pace.broken();
                 self.begin_again();
             }
             Err(error) if is_permanent(&error) => {
                 let entry = self.pop_front();
-                // The events behind this one name it as their predecessor.
+                // The events behind this event name this event as their predecessor.
                 self.begin_again();
                 self.refuse(entry.ack, describe(&error));
             }
@@ -352,8 +352,8 @@ where
         self.sent = 0;
     }
 
-    /// Goes back to the first unconfirmed event if the connection was made anew, because the answers
-    /// may have been lost with the old connection.
+    /// Goes back to the first unconfirmed event if the connection is new: answers may have been lost with
+    /// the old connection.
     fn follow_connection(&mut self) {
         let connects = self.connections();
         if std::mem::replace(&mut self.connects, connects) != connects {
@@ -362,7 +362,7 @@ where
         }
     }
 
-    /// Settles an event that can never be published.
+    /// Settles an unpublishable event.
     fn refuse(&mut self, ack: Ack, reason: String) {
         tracing::error!(seq = ack.seq(), reason, "an event cannot be published");
         self.counts.lock().refused += 1;

@@ -1,11 +1,11 @@
-//! Events that can never be published.
+//! Unpublishable events.
 
 use std::error::Error;
 
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 
-/// Returns whether the broker tells this message id from others. The broker trims ids, and takes an empty
+/// Returns whether the broker tells this message id from other ids. The broker trims ids, and takes an empty
 /// id for none; a line break would end the header.
 pub(super) fn is_message_id(id: &str) -> bool {
     !id.is_empty() && id.trim() == id && !id.contains(['\r', '\n'])

@@ -1,4 +1,4 @@
-//! The local registry that follows the broker's bucket.
+//! The local registry, which follows the broker's bucket.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,5 +1,5 @@
-//! A manager that spans nodes. Here the nodes share a process, each with a connection of its own;
-//! `tests/processes` has nodes that are killed.
+//! A manager across nodes. Here the nodes share a process, each with a connection of its own;
+//! `tests/processes` has nodes to kill.
 
 use std::time::Duration;
 
@@ -160,7 +160,7 @@ async fn a_restarted_server_loses_no_event_no_report_and_no_member() {
         }
         server.kill();
         for delivery in deliveries {
-            assert_eq!(delivery.ack(), number); // reported to nobody
+            assert_eq!(delivery.ack(), number); // the report has no reader
         }
         tokio::time::sleep(Duration::from_millis(900)).await;
         server.restart();

@@ -244,7 +244,7 @@ async fn shutdown_finishes_what_is_under_way_and_gives_the_rest_back() {
     first.ack();
     tokio::spawn(jobs.for_each_acked(None, async |_| ()));
     let counts = shutdown.await.unwrap().unwrap();
-    // What was given back is delivered again at once, and not after the 30 seconds of `ack_wait`.
+    // A message given back is delivered again at once, and not after the 30 seconds of `ack_wait`.
     let left = 10 - counts.acked;
     while setup.unacknowledged(&consumer).await != left {
         tokio::time::sleep(Duration::from_millis(5)).await;

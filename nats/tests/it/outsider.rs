@@ -1,4 +1,4 @@
-//! What nobody plans for: panics, closed managers, runtimes that end, odd windows and ids.
+//! Accidents: panics, closed managers, runtimes that end, odd windows and ids.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -217,7 +217,7 @@ async fn a_dropped_shutdown_gives_up_and_the_message_comes_again() {
     let job = jobs.next().await.unwrap();
     let shutdown = tokio::time::timeout(Duration::from_millis(50), inbound.shutdown());
     assert!(shutdown.await.is_err());
-    job.ack(); // nobody tells the broker
+    job.ack(); // the broker is not told
     let inbound = Inbound::new(consumer.clone()).run(&manager).await.unwrap();
     assert_eq!(jobs.next().await.unwrap().ack(), 1, "after ack_wait");
     setup.settled(&consumer).await;

@@ -1,4 +1,4 @@
-//! A registry that spans nodes.
+//! A registry across nodes.
 
 use futures::{FutureExt, StreamExt};
 use genevent::kv::{ExitReason, Reflect, View, Watch, WatchEvent};

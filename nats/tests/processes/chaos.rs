@@ -165,7 +165,7 @@ async fn wait_until_consumed(jetstream: &Context) {
     }
 }
 
-/// What a consuming process sees of an event.
+/// The part of an event visible to a consuming process.
 #[derive(Clone)]
 struct Seen {
     event: Event,
@@ -238,7 +238,7 @@ pub(crate) async fn consume(url: &str, log: &str, stall_at: &str) {
     }
 }
 
-/// A line of a process: an event that its subscriber has seen.
+/// A line of a process: an event seen by its subscriber.
 struct Line {
     nanos: u128,
     sequence: u64,
@@ -266,7 +266,7 @@ fn read(log: &PathBuf, consumer: &str) -> Vec<Line> {
     lines
 }
 
-/// Checks what the processes saw together: everything, doubles with the id of the first, in order.
+/// Checks the events seen by all processes together: every event, doubles with the id of the first, in order.
 fn check(consumer: &str, events: u64, mut lines: Vec<Line>) {
     lines.sort_by_key(|it| it.nanos);
     let mut ids = HashMap::new();

@@ -1,4 +1,4 @@
-//! A cluster of three processes, one of which is killed, paused and started again.
+//! A cluster of three processes: one is killed, paused and started again.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex};
