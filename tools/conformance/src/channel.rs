@@ -8,15 +8,15 @@ use futures::Stream;
 
 use crate::Event;
 
-/// The future of a publish. The kit polls it by hand, and drops some of them before they are ready.
+/// The future of a publish. The kit polls these futures by hand, and drops some of them before they are ready.
 pub type Publishing<T = ()> = Pin<Box<dyn Future<Output = Result<T, Closed>> + Send>>;
 
 /// A broadcast channel under test: the end of a publisher, which can also subscribe.
 ///
 /// A clone is a further publisher of the same channel; the kit publishes one event at a time with each. When
-/// the last publisher is dropped, with the last future of a publish, subscribers read what is stored and then end.
+/// the last publisher is dropped, with the last future of a publish, subscribers read the stored events and then end.
 ///
-/// Two methods suffice. The others are capabilities: a channel without them gets
+/// Two methods suffice. All further methods are capabilities: a channel without them gets
 /// [`Outcome::NotApplicable`](crate::Outcome::NotApplicable) for the checks that use them.
 pub trait Channel: Clone + Send + 'static {
     /// The end of a subscriber. Dropping it leaves the channel.
@@ -25,8 +25,8 @@ pub trait Channel: Clone + Send + 'static {
     /// Adds a subscriber, which reads the events published from now on.
     fn subscribe(&self) -> Self::Subscriber;
 
-    /// Publishes to every subscriber; the future is ready when the event is stored. An event that nobody can
-    /// read is no failure: a channel that refuses such an event reports `Ok(())`.
+    /// Publishes to every subscriber; the future is ready when the event is stored. An event without
+    /// subscribers is no failure: a channel which refuses such an event reports `Ok(())`.
     fn publish(&self, event: Event) -> Publishing;
 
     /// Publishes, and waits until every subscriber has finished with the event. `None` without this capability;
@@ -42,12 +42,12 @@ pub trait Channel: Clone + Send + 'static {
     }
 }
 
-/// A subscriber's end of a channel. Every boxed stream of events is one.
+/// A subscriber's end of a channel, such as any boxed stream of events.
 pub trait Subscriber {
     /// Returns the next event, or `None` after the last event; or remembers the waker and returns `Pending`.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>>;
 
-    /// Acknowledges the event that was read last. The kit calls `finish` once after each event, before the next
+    /// Acknowledges the last event read. The kit calls `finish` once after each event, before the next
     /// poll, unless the subscriber leaves first.
     fn finish(&mut self) {}
 }
@@ -63,7 +63,7 @@ impl<S: Stream<Item = Event> + ?Sized> Subscriber for Pin<Box<S>> {
 pub struct Receipt {
     /// The subscribers that finished.
     pub finished: usize,
-    /// The subscribers that did not finish.
+    /// The subscribers that left before they had finished.
     pub unfinished: usize,
 }
 

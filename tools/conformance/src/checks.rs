@@ -1,6 +1,6 @@
 //! The checks: a file for each group of promises, a function for each promise.
 //!
-//! A check drives its tasks by hand, in a fixed order, so it gives the same answer each time. Numbers of events
+//! A check drives its tasks by hand, in a fixed order, so the answer is the same each time. Numbers of events
 //! count from 1 in the order of publishing.
 
 pub(crate) mod acks;
@@ -15,7 +15,7 @@ pub(crate) mod wake_ups;
 use crate::outcome::{Verdict, ensure};
 use crate::trial::{Publish, Reader};
 
-/// Polls a publish that must be woken and get ready.
+/// Polls a publish, which must be woken and get ready.
 pub(crate) fn goes_on(publish: &mut Publish, after: &str) -> Verdict {
     let number = publish.number;
     ensure!(

@@ -1,4 +1,4 @@
-//! Two contracts of others, checked through shims that were written from public documentation alone: tokio's
+//! Two public contracts, checked through shims written from public documentation alone: tokio's
 //! `sync::broadcast`, and the rules of Reactive Streams. A column for each kind of subscription shows where the kinds
 //! differ.
 
@@ -54,5 +54,5 @@ pub fn replace(page: &str, matrices: &str) -> String {
     format!("{before}{BEGIN}{matrices}{END}{after}")
 }
 
-/// The result of a check: the condition that does not hold.
+/// The result of a check, with the broken condition.
 type Held = Result<(), String>;

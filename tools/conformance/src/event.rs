@@ -1,10 +1,10 @@
-//! The event that the checks publish.
+//! The event published by the checks.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// A numbered event. An adapter passes events on and never makes one.
+/// A numbered event. An adapter passes events on and never makes an event.
 ///
 /// ```
 /// fn is_what_channels_ask_for<E: Clone + Send + Sync + std::fmt::Debug + 'static>() {}
@@ -12,14 +12,14 @@ use std::sync::{Arc, Mutex};
 /// ```
 pub struct Event {
     number: u64,
-    /// Counts the clones that exist.
+    /// Counts the existing clones.
     alive: Arc<()>,
     interruption: Option<Arc<Interruption>>,
 }
 
 /// A call in the middle of a clone.
 struct Interruption {
-    /// The clones before the one that calls.
+    /// The number of clones before the clone with the call.
     before: AtomicUsize,
     call: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
@@ -34,7 +34,7 @@ impl Event {
         }
     }
 
-    /// Makes a clone of the event call `call`, after `before` others and until the result is dropped.
+    /// Makes a clone of the event call `call`, after `before` other clones and until the result is dropped.
     pub(crate) fn interrupt(
         &mut self,
         before: usize,
@@ -53,7 +53,7 @@ impl Event {
         self.number
     }
 
-    /// A handle that tells whether a clone of the event still exists.
+    /// A handle for asking whether a clone of the event still exists.
     pub(crate) fn trace(&self) -> Trace {
         Trace(Arc::downgrade(&self.alive))
     }

@@ -1,4 +1,4 @@
-//! A handler as a stream: it passes each event on and waits until the reader is done with the event.
+//! A handler as a stream: each event is passed on, and the handler waits until the reader is done with the event.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -19,7 +19,7 @@ use crate::runtime;
 /// Between the handler and the reader.
 struct Inbox<E> {
     state: Mutex<State<E>>,
-    /// A permit for each event that the reader is done with.
+    /// A permit for each event with which the reader is done.
     finished: Semaphore,
 }
 
@@ -106,7 +106,7 @@ impl<E: Clone + Send + Sync + 'static> HandlerStream<E> {
         Self { inbox, handler }
     }
 
-    /// Whether the handler ended because the channel disconnected it, not by the end of the channel.
+    /// Whether the handler ended by a disconnect, not by the end of the channel.
     pub(crate) fn is_disconnected(&self) -> bool {
         let reason = self.handler.stopped().now_or_never();
         matches!(
@@ -123,7 +123,7 @@ impl<E: Clone + Send + Sync + 'static> HandlerStream<E> {
         self.handler.id()
     }
 
-    /// Returns the next event, or the number of events that were missed before it.
+    /// Returns the next event, or the number of events missed before the next event.
     pub(crate) fn poll_next(&mut self, cx: &Context<'_>) -> Poll<Option<Received<E>>> {
         let mut state = self.inbox.state.lock().unwrap();
         match state.received.pop_front() {
@@ -136,7 +136,7 @@ impl<E: Clone + Send + Sync + 'static> HandlerStream<E> {
         }
     }
 
-    /// The reader is done with the event that it read last.
+    /// The reader is done with the last event read.
     pub(crate) fn finish(&mut self) {
         self.inbox.finished.add_permits(1);
     }

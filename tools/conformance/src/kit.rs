@@ -19,7 +19,7 @@ pub struct Kit {
 }
 
 impl Kit {
-    /// Prepares the checks for the channels that `open` makes, each with room for the given number of unread
+    /// Prepares the checks for the channels made by `open`, each with room for the given number of unread
     /// events per subscriber: a power of 2.
     pub fn new<C: Channel>(name: &str, open: impl Fn(usize) -> C + 'static) -> Self
     where
@@ -35,7 +35,7 @@ impl Kit {
         }
     }
 
-    /// Declares that the channel declines a promise, with the reason: a clause that completes "not kept, as …".
+    /// Declares a promise declined by the channel, with the reason: a clause to complete "not kept, as …".
     /// The check runs all the same: see [`Outcome::ByDesign`].
     #[must_use]
     pub fn by_design(mut self, promise: Promise, reason: &str) -> Self {
@@ -43,7 +43,7 @@ impl Kit {
         self
     }
 
-    /// Allows up to `events` more than the capacity, such as a place that each publisher has for itself.
+    /// Allows up to `events` more than the capacity, such as a place for each publisher.
     #[must_use]
     pub fn slack(mut self, events: usize) -> Self {
         self.slack = events;
@@ -124,7 +124,7 @@ fn message(panic: &(dyn Any + Send)) -> &str {
     text.unwrap_or("with a value that is no text")
 }
 
-/// The outcomes of all checks for one channel.
+/// The outcomes of all checks for a channel.
 #[derive(Clone, Debug)]
 pub struct Report {
     name: String,
@@ -142,7 +142,7 @@ impl Report {
         &self.outcomes
     }
 
-    /// The promises that are not kept, and not declined, with their counterexamples.
+    /// The promises neither kept nor declined, with their counterexamples.
     pub fn broken(&self) -> Vec<(Promise, &str)> {
         let broken = self
             .outcomes

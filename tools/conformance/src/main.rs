@@ -1,6 +1,6 @@
 //! Prints the table of promises as Markdown: `cargo run -p genevent-conformance`.
 //!
-//! `-- contracts` prints what each kind of subscription keeps of two contracts of others.
+//! `-- contracts` prints how far each kind of subscription keeps two public contracts.
 //! `-- --record` writes the table into the page. `-- --seeds N` runs N random sequences instead of 200 for each
 //! kind of subscription of genevent, and nothing else.
 
@@ -32,7 +32,7 @@ fn main() {
     }
 }
 
-/// Runs the random check alone. Fails if genevent breaks it.
+/// Runs the random check alone. Fails if genevent breaks a promise.
 fn long_run(seeds: u64) {
     let mut broken = false;
     for kit in tested::genevent() {

@@ -1,4 +1,4 @@
-//! What a check finds.
+//! The outcomes of a check.
 
 use std::fmt;
 
@@ -9,14 +9,14 @@ pub enum Outcome {
     Kept,
     /// The promise was broken; the sentence is a counterexample.
     NotKept(String),
-    /// The promise was broken, and the channel declines it: [`Kit::by_design`](crate::Kit::by_design).
+    /// The channel broke a declined promise: [`Kit::by_design`](crate::Kit::by_design).
     ByDesign {
         /// The declared reason.
         reason: String,
         /// The counterexample.
         counterexample: String,
     },
-    /// The channel lacks a capability that the promise is about; the sentence says which.
+    /// The channel lacks a capability needed for the promise; the sentence names the capability.
     NotApplicable(String),
 }
 
@@ -37,7 +37,7 @@ impl fmt::Display for Outcome {
 /// The result of a check's function.
 pub(crate) type Verdict<T = ()> = Result<T, Stop>;
 
-/// The reason that a check ended early.
+/// The reason why a check ended early.
 #[derive(Debug)]
 pub(crate) enum Stop {
     NotKept(String),

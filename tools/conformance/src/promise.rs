@@ -7,7 +7,7 @@ use crate::trial::Setup;
 /// A promise of a broadcast channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
-#[allow(missing_docs, reason = "`sentence` says what each promises")]
+#[allow(missing_docs, reason = "`sentence` describes each promise")]
 pub enum Promise {
     InOrder,
     NoLoss,
@@ -68,7 +68,7 @@ impl Promise {
         P::Random,
     ];
 
-    /// What is promised, in one sentence.
+    /// The promise in a sentence.
     pub fn sentence(self) -> &'static str {
         match self {
             P::InOrder => "A subscriber reads events in the order of publishing, each once",

@@ -1,7 +1,7 @@
-//! The tokio runtime of handlers: it runs between the steps of a check, in the thread of the check.
+//! The tokio runtime of handlers, which runs between the steps of a check, in the thread of the check.
 //!
 //! The runtime's clock is paused, and moves only while every task waits for a timer, which no check lets happen. With
-//! the system's clock, a check whose thread is held up would look like a publisher that does not take up its granted
+//! the system's clock, a check with a delayed thread would look like a publisher that does not take up its granted
 //! place: genevent gives such a place to another publisher after some milliseconds.
 
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -26,7 +26,7 @@ pub(crate) fn enter<T>(call: impl FnOnce() -> T) -> T {
     })
 }
 
-/// Polls the tasks until all of them wait. Does nothing in a task: the others run after it.
+/// Polls the tasks until all of them wait. Does nothing in a task: all other tasks run after this task.
 pub(crate) fn run_tasks() {
     if Handle::try_current().is_ok() {
         return;

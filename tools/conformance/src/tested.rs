@@ -47,7 +47,7 @@ pub fn peers() -> Vec<Kit> {
     ]
 }
 
-/// Declares what an overwriting channel declines.
+/// Declares the promises declined by an overwriting channel.
 fn lossy(kit: Kit, reason: &str) -> Kit {
     let declined = [Promise::NoLoss, Promise::Bounded, Promise::Random];
     declined

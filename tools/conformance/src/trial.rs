@@ -1,6 +1,6 @@
-//! A channel under a check: publishes and subscribers as tasks that the check polls by hand.
+//! A channel under a check: publishes and subscribers as tasks, polled by hand.
 //!
-//! Every loop has a budget of polls, so a channel that never gets ready fails a check instead of hanging it.
+//! Every loop has a budget of polls, so a channel that never gets ready fails a check, and hangs none.
 
 mod publish;
 mod reader;
@@ -15,7 +15,7 @@ use crate::channel::AnyChannel;
 use crate::outcome::{Stop, Verdict, ensure};
 use crate::{Event, Publishing};
 
-/// How often a task is polled again at once because it was woken during its poll.
+/// How often a task is polled again at once after being woken during its poll.
 const REPOLLS: usize = 16;
 
 /// Opens channels for a check.
@@ -27,7 +27,7 @@ pub(crate) struct Setup<'a> {
 }
 
 impl Setup<'_> {
-    /// Opens a channel with `publishers` publishers. Capacities are powers of 2: some channels round up to one.
+    /// Opens a channel with `publishers` publishers. Capacities are powers of 2: some channels round up to a power of 2.
     pub(crate) fn trial(&self, capacity: usize, publishers: usize) -> Trial {
         let first = (self.open)(capacity);
         let mut publishers: Vec<_> = (1..publishers).map(|_| first.another()).collect();
@@ -43,7 +43,7 @@ impl Setup<'_> {
 
 pub(crate) struct Trial {
     publishers: Vec<Box<dyn AnyChannel>>,
-    /// The most events that may be stored unread.
+    /// The most unread events stored.
     pub(crate) room: usize,
     run_tasks: fn(),
     published: u64,
@@ -102,7 +102,7 @@ impl Trial {
         Ok(Waiting::new(number, future, self.run_tasks))
     }
 
-    /// Publishes `count` events that must find room, and returns their numbers.
+    /// Publishes `count` events, which must find room, and returns their numbers.
     pub(crate) fn store(&mut self, count: usize) -> Verdict<Vec<u64>> {
         let mut numbers = Vec::new();
         for _ in 0..count {

@@ -1,4 +1,4 @@
-//! The contracts of others, for each kind of subscription.
+//! The two public contracts, for each kind of subscription.
 #![cfg(feature = "table")]
 
 use genevent_conformance::contracts::{self, Cell, broadcast, streams};

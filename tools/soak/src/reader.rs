@@ -111,7 +111,7 @@ impl RoundContext {
         })
     }
 
-    /// Publishes what follows from some events, past full windows.
+    /// Publishes a follow-up of some events, past full windows.
     fn follows_up(&self, manager: &EventManager<Event>, mut rng: Rng, lifetime: usize) -> Job {
         let mut reader = manager.subscribe();
         let record = self.book.record(reader.id(), false);

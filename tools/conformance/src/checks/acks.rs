@@ -105,7 +105,7 @@ pub(crate) fn receipt(setup: &Setup<'_>) -> Verdict {
             unfinished: 2,
         },
     )?;
-    // A subscriber that finished before it left did finish.
+    // A subscriber that finished before leaving did finish.
     let mut waiting = trial.publish_and_wait()?;
     unanswered(&mut waiting, "nobody has read it")?;
     let mut done = readers.remove(1);

@@ -1,4 +1,4 @@
-//! Cancelling: futures that are dropped, and subscribers that change tasks.
+//! Cancelling: dropped futures, and subscribers that change tasks.
 
 use super::{goes_on, list, reads};
 use crate::outcome::{Verdict, ensure};
@@ -7,7 +7,7 @@ use crate::trial::Setup;
 pub(crate) fn all_or_nobody(setup: &Setup<'_>) -> Verdict {
     // The subscriber without room is the first, or the last.
     for full in [0, 1] {
-        // The publish is dropped while it waits, or after it was woken.
+        // The publish is dropped while waiting, or once woken.
         for woken in [false, true] {
             let mut trial = setup.trial(2, 1);
             let mut readers = [trial.subscribe(), trial.subscribe()];
@@ -52,7 +52,7 @@ pub(crate) fn room_is_passed_on(setup: &Setup<'_>) -> Verdict {
     let _ = reader.take();
     cancelled.cancel();
     if !next.is_woken() {
-        // Right if the cancelled event was stored, in the place that came free.
+        // Right if the cancelled event was stored, in the place just freed.
         let _ = reader.drain()?;
     }
     let stored = reader.read.contains(&number);

@@ -1,4 +1,4 @@
-//! Joining and leaving: which events a subscriber gets, and what is kept for whom.
+//! Joining and leaving: the events for a subscriber, and the events kept afterwards.
 
 use std::task::Poll;
 
@@ -19,7 +19,7 @@ pub(crate) fn late_joiner(setup: &Setup<'_>) -> Verdict {
     trial.store(3)?;
     reads(&mut early, &[2, 3, 4, 5, 6])?;
     let read = late.drain()?;
-    // A channel may replay what was published before. There is no gap behind the replay, and no double.
+    // A channel may replay events from before. There is no gap behind the replay, and no double.
     let first = read.first().copied().unwrap_or(7);
     ensure!(
         first <= 4 && read.iter().copied().eq(first..=6),

@@ -1,4 +1,4 @@
-//! Order, and that every event arrives.
+//! Order, and the arrival of every event.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
@@ -133,7 +133,7 @@ fn finish(
     Ok(())
 }
 
-/// Checks the order of the events that both have read.
+/// Checks the order of the events read by both.
 fn agree(one: &[u64], two: &[u64]) -> Verdict {
     let common = |read: &[u64], other: &[u64]| -> Vec<u64> {
         read.iter().copied().filter(|n| other.contains(n)).collect()
@@ -169,7 +169,7 @@ pub(crate) fn same_order_on_threads(setup: &Setup<'_>) -> Verdict {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Other {
     WentOn,
-    /// It had to wait for the first publish.
+    /// The publish had to wait for the first publish.
     Held,
 }
 
@@ -183,7 +183,7 @@ fn interrupted(setup: &Setup<'_>, clones: usize) -> Verdict<Other> {
     let held_by_clone = Arc::clone(&held);
     let interruption = first.interrupt(clones, move || {
         let _ = start.send(());
-        // Times out if the channel clones under a lock: then the other publish waits for this one.
+        // Times out if the channel clones under a lock: then the other publish waits for this publish.
         if is_done.recv_timeout(OTHER_THREAD).is_err() {
             held_by_clone.store(true, Ordering::Relaxed);
         }

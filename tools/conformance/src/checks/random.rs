@@ -17,7 +17,7 @@ pub(crate) fn sequences(setup: &Setup<'_>) -> Verdict {
         let Err(Stop::NotKept(counterexample)) = run(setup, seed, OPERATIONS) else {
             continue;
         };
-        // The operations of a seed do not depend on their number: the shortest beginning that fails is the
+        // The operations of a seed do not depend on their number: the shortest failing beginning is the
         // counterexample.
         for operations in 0..OPERATIONS {
             if let Err(Stop::NotKept(counterexample)) = run(setup, seed, operations) {

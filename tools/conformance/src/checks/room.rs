@@ -1,4 +1,4 @@
-//! Room: how much is stored for a subscriber that does not read, and who gets the room that comes free.
+//! Room: how much is stored for a subscriber that does not read, and the order of publishers for free room.
 
 use std::task::Poll;
 
@@ -83,7 +83,7 @@ pub(crate) fn first_come(setup: &Setup<'_>) -> Verdict {
         let _ = reader.take();
         // The publisher that came last is polled first, if it was woken.
         for at in (0..waiting.len()).rev() {
-            // Once: a task that wakes itself runs again after the others.
+            // Once: a task that wakes itself runs again after all other tasks.
             if waiting[at].is_woken() && waiting[at].poll_once().is_ready() {
                 stored.push(waiting.remove(at).number);
             }

@@ -49,7 +49,7 @@ pub(crate) fn none_idle(setup: &Setup<'_>) -> Verdict {
     let Ok((_, mut waiting)) = trial.fill() else {
         return Ok(()); // publishers never wait
     };
-    // A channel may let other tasks run once before it waits.
+    // A publish may let other tasks run once before waiting.
     for _ in 0..8 {
         let _ = waiting.poll_once();
     }

@@ -66,7 +66,7 @@ trait Receiver: Send {
     fn resubscribe(&self) -> Self;
 }
 
-/// Checks every behaviour: of tokio, and of each kind of subscription that can drop the oldest event.
+/// Checks every behaviour: of tokio, and of each kind of subscription with a lossy policy.
 pub fn matrix() -> Matrix {
     let kinds: Vec<_> = Kind::ALL
         .into_iter()

@@ -22,7 +22,7 @@ pub enum Kind {
     Filtered,
     /// `topics`.
     Keyed,
-    /// `replay`: begins with up to one past event.
+    /// `replay`: begins with the last event, if any.
     Replaying,
     /// `after` another subscription, which finishes with each event at once.
     Staged,
@@ -70,7 +70,7 @@ impl Kind {
     }
 }
 
-/// A manager whose subscriptions are of one kind.
+/// A manager with subscriptions of a single kind.
 pub(crate) struct Manager<E: Send + Sync + 'static> {
     pub(crate) events: EventManager<E>,
     kind: Kind,

@@ -11,7 +11,7 @@ use super::Held;
 pub enum Cell {
     /// The behaviour was seen.
     Holds,
-    /// Another behaviour was seen: the condition that does not hold.
+    /// Another behaviour was seen: the broken condition.
     Deviates(String),
 }
 

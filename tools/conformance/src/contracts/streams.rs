@@ -7,7 +7,7 @@ mod shim;
 
 use super::{Cell, Kind, Matrix, Row};
 
-/// The rules that do not translate, with the reason.
+/// The rules without a translation, with the reason.
 pub const NOT_TRANSLATED: &[(&str, &str)] = &[
     ("1.9, 1.10, 2.13 (`null`)", "Rust has no null."),
     (

@@ -39,7 +39,7 @@ impl Channel for AsyncBroadcast {
 pub(super) fn kit() -> Kit {
     Kit::new("async-broadcast", |capacity| {
         let (mut sender, receiver) = broadcast(capacity);
-        // Otherwise an event without receivers waits for one.
+        // Otherwise an event without receivers waits for a receiver.
         sender.set_await_active(false);
         AsyncBroadcast {
             sender,

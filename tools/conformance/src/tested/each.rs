@@ -16,7 +16,7 @@ trait Single: 'static {
 
     fn open(capacity: usize) -> (Self::Sender, BoxStream<'static, Event>);
 
-    /// Sends, once there is room. A receiver that is gone does not matter.
+    /// Sends, once there is room. A dropped receiver does not matter.
     fn send(sender: &Self::Sender, event: Event) -> impl Future<Output = ()> + Send;
 
     fn is_gone(sender: &Self::Sender) -> bool;
@@ -190,7 +190,7 @@ pub(super) fn flume() -> Kit {
 }
 
 pub(super) fn kanal() -> Kit {
-    // A receiver that waits is handed an event beside the buffer.
+    // A waiting receiver is handed an event beside the buffer.
     kit::<Kanal>("kanal each").slack(1)
 }
 

@@ -46,7 +46,7 @@ struct Adapter<E, S> {
     /// Makes an event of the manager.
     wrap: fn(Event) -> E,
     subscribe: Arc<Subscribe<E, S>>,
-    /// Subscribers that the kit does not know.
+    /// The number of subscribers unknown to the kit.
     others: usize,
 }
 

@@ -7,10 +7,10 @@ use super::REPOLLS;
 use super::wakes::Wakes;
 use crate::{Closed, Publishing, Receipt};
 
-/// A publish that waits for its event to be stored.
+/// A publish, waiting for its event to be stored.
 pub(crate) type Publish = Task<()>;
 
-/// A publish that waits for its event to be finished with.
+/// A publish, waiting for its event to be finished with.
 pub(crate) type Waiting = Task<Option<Receipt>>;
 
 pub(crate) struct Task<T> {
@@ -43,7 +43,7 @@ impl<T> Task<T> {
 
     pub(crate) fn poll_once(&mut self) -> Poll<Result<T, Closed>> {
         self.wakes.take();
-        let future = self.future.as_mut().expect("polled until it is ready");
+        let future = self.future.as_mut().expect("polled until ready");
         let polled = future
             .as_mut()
             .poll(&mut Context::from_waker(&self.wakes.waker()));

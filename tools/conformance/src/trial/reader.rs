@@ -8,7 +8,7 @@ use super::wakes::Wakes;
 use crate::Subscriber;
 use crate::outcome::{Verdict, ensure};
 
-/// The most events that `drain` reads.
+/// The most events read by `drain`.
 const MOST: usize = 1_000;
 
 pub(crate) struct Reader {
@@ -17,7 +17,7 @@ pub(crate) struct Reader {
     run_tasks: fn(),
     /// Whether the last event is not finished with.
     in_flight: bool,
-    /// Everything it has read.
+    /// All events read.
     pub(crate) read: Vec<u64>,
 }
 
@@ -48,7 +48,7 @@ impl Reader {
         self.wakes.take();
         let waker = self.wakes.waker();
         let polled = self.subscriber.poll_next(&mut Context::from_waker(&waker));
-        // The waker is dropped before tasks run: the channel's clone alone keeps it.
+        // The waker is dropped before tasks run: the channel's clone alone keeps the waker.
         drop(waker);
         self.in_flight = matches!(polled, Poll::Ready(Some(_)));
         let polled = polled.map(|event| event.map(|event| event.number()));
@@ -67,14 +67,14 @@ impl Reader {
         }
     }
 
-    /// Reads an event and finishes with it.
+    /// Reads an event and finishes with the event.
     pub(crate) fn take(&mut self) -> Poll<Option<u64>> {
         let polled = self.poll();
         self.finish();
         polled
     }
 
-    /// Takes every event that is there. The subscriber sleeps or has ended afterwards.
+    /// Takes every unread event. The subscriber sleeps or has ended afterwards.
     pub(crate) fn drain(&mut self) -> Verdict<Vec<u64>> {
         let mut read = Vec::new();
         while let Poll::Ready(Some(number)) = self.take() {

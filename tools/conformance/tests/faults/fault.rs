@@ -40,7 +40,7 @@ pub(crate) enum Fault {
     Panics,
 }
 
-/// Each fault with the checks that must fail, beside the random one.
+/// Each fault with the checks which must fail, beside the random check.
 pub(crate) const NOTICED: &[(Fault, &[Promise])] = &[
     (Fault::LosesAnEvent, &[InOrder]),
     (Fault::DeliversTwice, &[InOrder]),
@@ -80,7 +80,7 @@ pub(crate) const NOTICED: &[(Fault, &[Promise])] = &[
     (Fault::Panics, &[InOrder]),
 ];
 
-/// The faults that random sequences cannot notice, with the reason.
+/// The faults unnoticeable by random sequences, with the reason.
 pub(crate) const NOT_AT_RANDOM: &[(Fault, &str)] = &[
     (Fault::KeepsEventsForLater, "a replay is allowed"),
     (Fault::FreesNothing, "memory is not looked at"),

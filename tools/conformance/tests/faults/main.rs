@@ -1,5 +1,5 @@
-//! The kit itself: a channel that keeps every promise passes, and each fault is noticed by the check of the promise
-//! that it breaks, and by random sequences.
+//! The kit itself: a channel that keeps every promise passes, and each fault is noticed by the check of the broken
+//! promise, and by random sequences.
 
 mod fault;
 mod publishing;

@@ -82,7 +82,7 @@ struct Place {
     ticket: Option<usize>,
     /// For `Fault::StoresForSomeFirst`: the subscribers that have the event.
     reached: usize,
-    /// The event that waits for acknowledgements.
+    /// The event waiting for acknowledgements.
     stored: Option<u64>,
 }
 

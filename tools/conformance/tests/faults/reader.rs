@@ -26,7 +26,7 @@ impl Subscriber for Reader {
         let sub = state.sub(self.id);
         if shared.has(Fault::ReadsInStep) && most > Some(sub.unread.len()) {
             sub.waker = Some(cx.waker().clone());
-            return Poll::Pending; // until the others have read as much
+            return Poll::Pending; // until all subscribers have read as much
         }
         let drops_the_rest = closed && shared.has(Fault::EndsWithEventsUnread);
         let event = (!drops_the_rest).then(|| sub.unread.pop_front());

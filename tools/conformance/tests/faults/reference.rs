@@ -1,4 +1,4 @@
-//! A broadcast channel that keeps every promise, unless it has a [`Fault`]. One lock around everything: slow, and
+//! A broadcast channel that keeps every promise, unless given a [`Fault`]. A single lock around everything: slow, and
 //! easily right.
 
 use std::collections::VecDeque;
@@ -65,7 +65,7 @@ impl Channel for Reference {
         }
         let first = state.subscribers.first().map(|sub| sub.unread.clone());
         let unread = match self.shared.has(Fault::GivesOldEvents) {
-            // Events that others have not read: a part of the past, with a gap or without.
+            // Events unread by another subscriber: a part of the past, with a gap or without.
             true => first.unwrap_or_default().into_iter().take(1).collect(),
             false if self.shared.has(Fault::KeepsEventsForLater) => std::mem::take(&mut state.kept),
             false => VecDeque::new(),

@@ -25,7 +25,7 @@ pub(crate) struct State {
     pub(crate) tickets: usize,
     pub(crate) acks: Vec<Acks>,
     pub(crate) stored: usize,
-    /// Events that nobody is to read, with some faults.
+    /// Events without a reader, with some faults.
     pub(crate) kept: VecDeque<Event>,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Sub {
     pub(crate) in_flight: Option<u64>,
 }
 
-/// Who owes an acknowledgement for an event.
+/// The subscribers owing an acknowledgement for an event.
 pub(crate) struct Acks {
     pub(crate) event: u64,
     pub(crate) owing: Vec<usize>,
@@ -172,6 +172,6 @@ impl State {
         let mut subscribers = self.subscribers.iter_mut();
         subscribers
             .find(|sub| sub.id == id)
-            .expect("it has not left")
+            .expect("the subscriber has not left")
     }
 }

@@ -1,4 +1,4 @@
-//! What happened, and the naive reference: which histories the promises allow.
+//! The history of a sequence, and the naive reference: the histories allowed by the promises.
 
 use crate::checks::list;
 use crate::outcome::{Verdict, ensure};
@@ -47,7 +47,7 @@ impl History {
         event.expect("recorded when it began").end = Some(end);
     }
 
-    /// Checks everything that can be judged at the end.
+    /// Checks the whole history at the end.
     pub(super) fn judge(&self) -> Verdict {
         for (at, subscriber) in self.subscribed.iter().enumerate() {
             let name = at + 1;
@@ -77,7 +77,7 @@ impl History {
                 "subscriber {name} read event {number}, which was refused"
             );
         }
-        // An event that was over before another began is the earlier one.
+        // A publish over before another began has the earlier event.
         for (at, number) in read.iter().enumerate() {
             for earlier in &read[..at] {
                 let (Some(first), Some(second)) = (self.event(*earlier), self.event(*number))

@@ -1,4 +1,4 @@
-//! Publishers and subscribers that do something at random, and a record of it.
+//! Publishers and subscribers with random operations, and a record of the operations.
 
 use std::task::Poll;
 
@@ -32,7 +32,7 @@ struct Sub {
     /// Whether an executor would poll the subscriber, apart from wake-ups.
     ready: bool,
     ended: bool,
-    /// How many of the events it has read are finished with.
+    /// How many of the subscriber's events are finished with.
     finished: usize,
 }
 
@@ -80,7 +80,7 @@ impl Simulation {
         new
     }
 
-    /// Does one operation, chosen at random. Each choice takes the same random numbers, whatever the channel does.
+    /// Does a single operation, chosen at random. Each choice takes the same random numbers with every channel.
     pub(super) fn step(&mut self) -> Verdict {
         self.now += 1;
         let (choice, which, much) = (
@@ -183,7 +183,7 @@ impl Simulation {
             });
             finished.count()
         };
-        // Whoever joined while the publish waited may count, and may have read the event as a replay.
+        // A subscriber that joined while the publish waited may count, and may have read the event as a replay.
         let (least, most) = (
             finished(&|joined| joined <= event.started),
             finished(&|_| true),
@@ -244,7 +244,7 @@ impl Simulation {
         if let Some(sub) = self.readers[at].take() {
             let subscribed = &mut self.history.subscribed[at];
             subscribed.left = true;
-            // For the count of a receipt: what it had in flight is not finished.
+            // For the count of a receipt: an event in flight is not finished.
             let left_in_flight = subscribed.read.len() > sub.finished;
             sub.reader.leave();
             if left_in_flight {
@@ -261,7 +261,7 @@ impl Simulation {
         }
     }
 
-    /// Lets a subscriber read up to `much` events, if it would be polled.
+    /// Lets a subscriber read up to `much` events, if an executor would poll the subscriber.
     fn run_reader(&mut self, which: usize, much: usize) -> Verdict {
         let at = which % self.readers.len();
         let Some(sub) = &mut self.readers[at] else {
@@ -297,7 +297,7 @@ impl Simulation {
         Ok(())
     }
 
-    /// Ends the channel in one of three ways, lets all tasks run until none is woken, and returns what happened.
+    /// Ends the channel in any of three ways, lets all tasks run until none is woken, and returns the history.
     pub(super) fn finish(mut self) -> Verdict<History> {
         self.now += 1;
         match self.random.u8(0..3) {

@@ -1,4 +1,4 @@
-//! The behaviours that the documentation states, with a check each.
+//! The documented behaviours, with a check each.
 
 mod closing;
 mod counting;

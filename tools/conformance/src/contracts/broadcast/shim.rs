@@ -168,7 +168,7 @@ impl Sender for ShimSender {
 }
 
 pub(super) struct ShimReceiver {
-    /// Missed events that were reported.
+    /// The missed events reported so far.
     told: u64,
     /// `None` after the end, or when subscribed after the end.
     reader: Option<Box<dyn Reader<Value>>>,

@@ -1,9 +1,9 @@
-//! The value that is sent.
+//! The values sent.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A number that knows how often it was cloned, and whether a clone exists.
+/// A number which counts its clones.
 #[derive(Debug)]
 pub(super) struct Value {
     pub(super) number: u32,

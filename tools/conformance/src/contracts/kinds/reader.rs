@@ -18,7 +18,7 @@ pub(crate) trait Reader<E>: Send {
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Received<E>>>;
 
-    /// Acknowledges the event that was read last. Deliveries are acknowledged later.
+    /// Acknowledges the last event read. Deliveries are acknowledged later.
     fn finish(&mut self);
 
     /// The unread events.
@@ -27,7 +27,7 @@ pub(crate) trait Reader<E>: Send {
     /// The missed events, in total.
     fn missed(&self) -> u64;
 
-    /// Whether the channel disconnected it.
+    /// Whether the channel disconnected the subscription.
     fn is_disconnected(&self) -> bool;
 }
 
@@ -71,13 +71,13 @@ fn is_disconnect(end: Option<EndReason>) -> bool {
 /// Deliveries, which stay in flight as long as the stream: an acknowledgement must change nothing in either contract.
 pub(super) struct ByDeliveries<E> {
     stream: Deliveries<E>,
-    /// The missed events that were reported. The stream skips missed events, and counts them.
+    /// The missed events reported so far. The stream skips missed events, and counts them.
     told: u64,
-    /// After `stream`, so that deliveries outlive their stream.
+    /// Dropped after `stream`: deliveries outlive their stream.
     in_flight: InFlight,
 }
 
-/// The acknowledgements of events that were read. They are used in the reverse order of reading.
+/// The acknowledgements of all events read, used in the reverse order of reading.
 #[derive(Default)]
 struct InFlight(Vec<Ack>);
 

@@ -12,7 +12,7 @@ pub(super) enum Signal {
     Complete,
 }
 
-/// What a subscriber does inside of `on_subscribe` and `on_next`.
+/// The calls of a subscriber inside of `on_subscribe` and `on_next`.
 type Reaction = Box<dyn FnMut(&Subscription) + Send>;
 
 /// The signals, seen from outside.
@@ -38,7 +38,7 @@ impl Signals {
         self.all().last().copied()
     }
 
-    /// Whether nobody else holds the record: the subscriber was dropped.
+    /// Whether the subscriber was dropped: this handle is the last holder of the record.
     pub(super) fn subscriber_is_dropped(&self) -> bool {
         Arc::strong_count(&self.0) == 1
     }
@@ -51,12 +51,12 @@ pub(super) struct Recorder {
     at_next: Reaction,
 }
 
-/// A subscriber that requests nothing by itself.
+/// A subscriber without requests of its own.
 pub(super) fn passive() -> (Box<Recorder>, Signals) {
     reacting(|_| (), |_| ())
 }
 
-/// A subscriber that does something when it is subscribed, and at each event.
+/// A subscriber with a reaction to being subscribed, and to each event.
 pub(super) fn reacting(
     at_start: impl FnMut(&Subscription) + Send + 'static,
     at_next: impl FnMut(&Subscription) + Send + 'static,

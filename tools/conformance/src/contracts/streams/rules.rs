@@ -1,4 +1,4 @@
-//! The rules that translate, with a check each.
+//! The translated rules, with a check each.
 
 mod publisher;
 mod subscription;

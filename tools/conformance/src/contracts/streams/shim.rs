@@ -115,25 +115,25 @@ struct State {
     ends: Option<Ends>,
     demand: u64,
     cancelled: bool,
-    /// Fewer than one event was requested.
+    /// A request was for 0 events, or negative.
     invalid: bool,
     run: Run,
 }
 
-/// The call that signals.
+/// The signalling call.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Run {
     #[default]
     Not,
     Running,
-    /// Called again while running: it goes on once more.
+    /// Called again while running: the call goes on once more.
     Again,
 }
 
 struct Ends {
     reader: Box<dyn Reader<Event>>,
     subscriber: Box<dyn Subscriber>,
-    /// An event that came while the shim looked for the end.
+    /// An event found when the shim looked for the end.
     ahead: Option<Event>,
 }
 

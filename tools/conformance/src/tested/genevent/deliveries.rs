@@ -9,7 +9,7 @@ use genevent::{Deliveries, Delivery, EventManager};
 use super::Adapter;
 use crate::{Channel, Event, Subscriber};
 
-/// A stream, and the delivery that was read last.
+/// A stream, and the last delivery read.
 struct Reader(Deliveries<Event>, Option<Delivery<Event>>);
 
 impl Subscriber for Reader {

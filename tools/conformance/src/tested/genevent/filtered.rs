@@ -1,4 +1,4 @@
-//! `subscribe_filter_map`, beside an unwanted event for each wanted one.
+//! `subscribe_filter_map`, with an unwanted event before each wanted event.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,7 +9,7 @@ use genevent::{EventManager, Filtered};
 use super::Adapter;
 use crate::{Channel, Event, Subscriber};
 
-/// An event that the subscribers of the kit want, or one that no subscriber wants.
+/// An event for the subscribers of the kit, or an event for no subscriber.
 #[derive(Clone)]
 pub(super) enum Signal {
     Wanted(Event),
@@ -25,7 +25,7 @@ impl Signal {
     }
 }
 
-/// Publishes an event that nobody wants, unless publishers are queued.
+/// Publishes an unwanted event, unless publishers are queued.
 pub(super) fn unwanted(manager: &EventManager<Signal>) {
     let heard = manager.try_notify(Signal::Unwanted).unwrap_or(0);
     assert_eq!(heard, 0, "a filter refuses the event");

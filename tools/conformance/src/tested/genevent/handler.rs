@@ -1,4 +1,4 @@
-//! A handler. It waits in each event until the subscriber of the kit has finished with the event.
+//! A handler, which waits in each event until the subscriber of the kit has finished with the event.
 
 use std::task::{Context, Poll};
 

@@ -43,7 +43,7 @@ pub(super) fn replaying(capacity: usize) -> impl Channel {
     with(manager.build(), SubscribeOptions::new().replay(2))
 }
 
-/// Sees what a handler has finished with.
+/// Sees the events finished by a handler.
 pub(super) fn staged(capacity: usize) -> impl Channel {
     let manager = EventManager::new(capacity);
     let before = runtime::enter(|| manager.add_handler("before", handler_fn(|_: &Event| ())));

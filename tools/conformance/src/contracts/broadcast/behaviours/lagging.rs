@@ -8,7 +8,7 @@ use super::super::{Channels, Receiver, Sender};
 use super::sending::{all, next, send};
 use crate::contracts::{Held, holds};
 
-/// A channel with two places whose receiver has missed the values 1 to 3 of 5.
+/// A channel with two places. The receiver has missed the values 1 to 3 of 5.
 fn lagging<C: Channels>(channels: &C) -> (C::Sender, C::Receiver) {
     let (sender, receiver) = channels.channel(2);
     send(&sender, 1..=5);

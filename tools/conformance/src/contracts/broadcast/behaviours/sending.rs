@@ -1,4 +1,4 @@
-//! Sending, and what a receiver gets.
+//! Sending, and the values received.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
@@ -12,7 +12,7 @@ pub(super) fn next<R: Receiver>(receiver: &mut R) -> Option<u32> {
     receiver.try_recv().ok().map(|value| value.number)
 }
 
-/// The numbers of the values that are there.
+/// The numbers of all values to be received now.
 pub(super) fn all<R: Receiver>(receiver: &mut R) -> Vec<u32> {
     std::iter::from_fn(|| next(receiver)).collect()
 }

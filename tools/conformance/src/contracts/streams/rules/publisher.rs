@@ -17,7 +17,7 @@ pub(super) fn publish(publisher: &Publisher, numbers: impl IntoIterator<Item = u
     }
 }
 
-/// A publisher with a subscriber that requests nothing by itself.
+/// A publisher with a subscriber without requests of its own.
 pub(super) fn subscribed(kind: Kind, capacity: usize) -> (Publisher, Subscription, Signals) {
     subscribed_with(Overflow::Wait, kind, capacity)
 }
@@ -33,7 +33,7 @@ fn subscribed_with(
     (publisher, subscription, signals)
 }
 
-/// A subscriber that requests events after its publisher has cut the subscription, whose window was full.
+/// A subscriber cut off by its publisher because of a full window, which then requests events.
 fn cut_off(kind: Kind) -> (Publisher, Subscription, Signals) {
     let (publisher, subscription, signals) = subscribed_with(Overflow::Disconnect, kind, 1);
     publish(&publisher, 1..=3);
