@@ -16,7 +16,7 @@ pub fn model(story: impl Fn() + Send + Sync + 'static) {
 
 /// A task the model waits for, also without an await.
 ///
-/// A model does not wait for a task whose handle was dropped: the task would be stopped inside of a
+/// A model does not wait for a task after its handle was dropped: the task would be stopped inside of a
 /// step, as in no real program, and an endless task would go unnoticed.
 pub struct Task<T>(Option<JoinHandle<T>>);
 

@@ -157,7 +157,7 @@ fn a_grant_is_used_or_taken_over() {
         assert_eq!(reader.try_next(), Ok(0));
         let granted = thread::spawn(move || assert_eq!(block_on(granted), Ok(1)));
         let reading = read(reader, 2);
-        // Stored in the place that was granted, or in the next.
+        // Stored in the granted place, or in the next.
         assert_eq!(block_on(manager.notify(2)), Ok(1));
         granted.join().unwrap();
         let (_reader, read) = reading.join().unwrap();

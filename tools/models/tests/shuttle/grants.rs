@@ -5,7 +5,7 @@ use genevent::{EventManager, Overflow, SubscribeOptions, Subscription, handler_f
 use genevent_models::{model, spawn};
 use shuttle::future::{block_on, yield_now};
 
-use super::read_all;
+use super::{publish_each, read_all};
 
 /// A manager with a full window.
 fn full(capacity: usize) -> (EventManager<u64>, Subscription<u64>) {
@@ -27,10 +27,7 @@ fn two_publishers_and_one_place() {
     model(|| {
         block_on(async {
             let (manager, reader) = full(1);
-            let publishers = [1, 2].map(|n| {
-                let manager = manager.clone();
-                spawn(async move { manager.notify(n).await.unwrap() })
-            });
+            let publishers = publish_each(&manager, [1, 2]);
             let reading = spawn(read_all(reader));
             for publisher in publishers {
                 assert_eq!(publisher.await.unwrap(), 1);
@@ -48,10 +45,7 @@ fn a_kept_publisher_strands_no_sleeper() {
             let (manager, mut reader) = full(1);
             let mut kept = Box::pin(manager.notify(1));
             assert!(poll!(&mut kept).is_pending());
-            let sleepers = [2, 3].map(|n| {
-                let manager = manager.clone();
-                spawn(async move { manager.notify(n).await.unwrap() })
-            });
+            let sleepers = publish_each(&manager, [2, 3]);
             let mut read = Vec::new();
             for _ in 0..3 {
                 read.push(reader.next().await.unwrap());
@@ -121,10 +115,7 @@ fn a_narrow_joiner_keeps_its_window() {
     model(|| {
         block_on(async {
             let (manager, reader) = full(3);
-            let publishers = [1, 2, 3].map(|n| {
-                let manager = manager.clone();
-                spawn(async move { manager.notify(n).await.unwrap() })
-            });
+            let publishers = publish_each(&manager, [1, 2, 3]);
             let joining = spawn({
                 let manager = manager.clone();
                 async move {
@@ -187,10 +178,7 @@ fn a_disconnect_serves_every_waiting_publisher() {
         block_on(async {
             let (manager, stuck) = full(1);
             let lossy = spawn(read_all(manager.subscribe_with(Overflow::DropOldest)));
-            let publishers = [1, 2].map(|n| {
-                let manager = manager.clone();
-                spawn(async move { manager.notify(n).await.unwrap() })
-            });
+            let publishers = publish_each(&manager, [1, 2]);
             let disconnecting = spawn({
                 let (manager, id) = (manager.clone(), stuck.id());
                 async move {
@@ -254,7 +242,10 @@ fn a_handler_publishes_past_its_window_beside_close() {
                 counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 if let Some(manager) = inside.upgrade().filter(|_| *n == 0) {
                     for m in [1, 2] {
-                        let _ = manager.notify(m).now_or_never().expect("it never waits");
+                        let _ = manager
+                            .notify(m)
+                            .now_or_never()
+                            .expect("`notify` never waits");
                     }
                 }
             });

@@ -308,7 +308,7 @@ fn a_stuck_handler_is_aborted_while_others_publish() {
     });
 }
 
-/// The answers of a handler: the events that it has finished, and those that it has failed.
+/// The answers of a handler: the finished events, and the failed events.
 #[derive(Default)]
 struct Answers {
     finished: AtomicU64,
@@ -329,7 +329,7 @@ fn counting(answers: &Arc<Answers>, fragile: bool) -> impl Handler<u64> {
     })
 }
 
-/// The receipts of a group count what its handlers have done, while handlers come, go, fail and panic.
+/// The receipts of a group count the answers of its handlers, while handlers come, go, fail and panic.
 #[test]
 fn the_handlers_of_a_group_answer_for_themselves() {
     model(|| {

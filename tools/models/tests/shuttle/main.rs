@@ -19,8 +19,24 @@ mod topics;
 mod try_next;
 
 use futures::StreamExt;
-use genevent::Subscription;
+use genevent::{EventManager, SubscribeOptions, Subscription};
+use genevent_models::{Task, spawn};
 
 async fn read_all(reader: Subscription<u64>) -> Vec<u64> {
     reader.collect().await
+}
+
+/// Subscribes in the first poll, and reads to the end.
+async fn read_late(manager: EventManager<u64>, options: SubscribeOptions) -> Vec<u64> {
+    let reader = manager.subscribe_with(options);
+    drop(manager);
+    read_all(reader).await
+}
+
+/// Publishes each event from a task of its own.
+fn publish_each<const N: usize>(manager: &EventManager<u64>, events: [u64; N]) -> [Task<usize>; N] {
+    events.map(|n| {
+        let manager = manager.clone();
+        spawn(async move { manager.notify(n).await.unwrap() })
+    })
 }

@@ -8,7 +8,7 @@ use genevent::{EventManager, SubscribeOptions};
 use genevent_models::{model, spawn};
 use shuttle::future::{block_on, yield_now};
 
-use super::read_all;
+use super::{publish_each, read_all};
 
 #[test]
 fn stop_waits_for_used_and_unused_permits() {
@@ -49,10 +49,7 @@ fn a_dropped_permit_notifies_the_next() {
             let narrow = SubscribeOptions::new().window(1);
             let reader = spawn(read_all(manager.subscribe_with(narrow)));
             let permit = manager.reserve().await.unwrap();
-            let publishers = [1, 2].map(|n| {
-                let manager = manager.clone();
-                spawn(async move { manager.notify(n).await.unwrap() })
-            });
+            let publishers = publish_each(&manager, [1, 2]);
             let dropping = spawn(async move { drop(permit) });
             for publisher in publishers {
                 publisher.await.unwrap();

@@ -1,21 +1,27 @@
 //! The wait queue of publishers: order, cancellation, closing.
 
 use futures::{FutureExt, poll};
-use genevent::{EventManager, SubscribeOptions};
+use genevent::{EventManager, SubscribeOptions, Subscription};
 use genevent_models::{model, spawn};
 use shuttle::future::{block_on, yield_now};
 
-use super::read_all;
+use super::{publish_each, read_all, read_late};
+
+/// A manager whose reader has the events 1 to 3 unread, and room for no other.
+fn full() -> (EventManager<u64>, Subscription<u64>) {
+    let manager = EventManager::new(3);
+    let reader = manager.subscribe();
+    for n in 1..=3 {
+        manager.try_notify(n).unwrap();
+    }
+    (manager, reader)
+}
 
 #[test]
 fn a_batch_frees_room_event_by_event() {
     model(|| {
         block_on(async {
-            let manager = EventManager::new(3);
-            let mut reader = manager.subscribe();
-            for n in 1..=3 {
-                manager.try_notify(n).unwrap();
-            }
+            let (manager, mut reader) = full();
             // Each read event frees room for an event, also while the rest of the batch is in flight:
             // the publisher gets the room without another action of the reader.
             let publisher = spawn(async move {
@@ -67,17 +73,10 @@ fn a_cancelled_publisher_notifies_the_next() {
 fn cancelling_a_notified_publisher_strands_no_other() {
     model(|| {
         block_on(async {
-            let manager = EventManager::new(3);
-            let mut reader = manager.subscribe();
-            for n in 1..=3 {
-                manager.try_notify(n).unwrap();
-            }
+            let (manager, mut reader) = full();
             let mut first = Box::pin(manager.notify(4));
             assert!(poll!(&mut first).is_pending());
-            let publishers = [5, 6, 7].map(|n| {
-                let manager = manager.clone();
-                spawn(async move { manager.notify(n).await.unwrap() })
-            });
+            let publishers = publish_each(&manager, [5, 6, 7]);
             let reading = spawn(async move {
                 let mut read = Vec::new();
                 while let Some(n) = reader.next().await {
@@ -152,19 +151,9 @@ fn returned_permits_strand_no_notified_publisher() {
                 manager.reserve().await.unwrap(),
                 manager.reserve().await.unwrap(),
             ];
-            let publishers = [1, 2, 3].map(|n| {
-                let manager = manager.clone();
-                spawn(async move { manager.notify(n).await.unwrap() })
-            });
-            let joining = spawn({
-                let manager = manager.clone();
-                async move {
-                    let narrow = SubscribeOptions::new().window(1);
-                    let late = manager.subscribe_with(narrow);
-                    drop(manager);
-                    read_all(late).await
-                }
-            });
+            let publishers = publish_each(&manager, [1, 2, 3]);
+            let narrow = SubscribeOptions::new().window(1);
+            let joining = spawn(read_late(manager.clone(), narrow));
             for permit in permits {
                 spawn(async move { drop(permit) });
             }

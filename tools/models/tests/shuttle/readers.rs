@@ -5,7 +5,7 @@ use genevent::{EndReason, EventManager, Overflow, Received, SubscribeOptions};
 use genevent_models::{model, spawn};
 use shuttle::future::{block_on, yield_now};
 
-use super::read_all;
+use super::{read_all, read_late};
 
 #[test]
 fn every_published_event_is_read() {
@@ -31,14 +31,7 @@ fn readers_see_all_however_segments_change() {
             let manager = EventManager::new(8);
             let mut slow = manager.subscribe();
             let quick = [manager.subscribe(), manager.subscribe()].map(|r| spawn(read_all(r)));
-            let late = spawn({
-                let manager = manager.clone();
-                async move {
-                    let late = manager.subscribe();
-                    drop(manager);
-                    read_all(late).await
-                }
-            });
+            let late = spawn(read_late(manager.clone(), SubscribeOptions::new()));
             for n in 1..=6 {
                 if n == 4 {
                     assert_eq!(slow.next().await, Some(1));
@@ -194,14 +187,7 @@ fn concurrent_subscribing_and_storing_agree() {
     model(|| {
         block_on(async {
             let manager = EventManager::new(1);
-            let late = spawn({
-                let manager = manager.clone();
-                async move {
-                    let late = manager.subscribe();
-                    drop(manager);
-                    read_all(late).await
-                }
-            });
+            let late = spawn(read_late(manager.clone(), SubscribeOptions::new()));
             let receipt = manager.sync_notify(1).await.unwrap();
             drop(manager);
             let read = late.await.unwrap();

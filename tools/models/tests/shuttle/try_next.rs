@@ -116,7 +116,7 @@ fn the_last_to_leave_resolves_unsubscribed() {
                 async move { assert!(manager.disconnect(id)) }
             });
             manager.unsubscribed().await;
-            // Nobody joins again.
+            // No subscriber joins again.
             assert!(manager.subscribers().is_empty());
             leaving.await.unwrap();
             cutting.await.unwrap();
