@@ -345,16 +345,20 @@ impl WaitQueue {
     /// Takes a waiter out of `waiters`, and returns its waker.
     fn bury(&mut self, at: usize) -> Option<Waker> {
         let waker = self.wake(at);
-        let waiter = &mut self.waiters[at];
-        waiter.live = false;
-        waiter.yielded_to = None;
-        // Leave a tombstone: removing from the middle of a long queue would take O(n).
-        self.tombstones += 1;
-        while self.waiters.front().is_some_and(|waiter| !waiter.live) {
-            // The timer belongs to the old front.
-            self.timer_at = None;
+        if at == 0 {
             self.waiters.pop_front();
-            self.tombstones -= 1;
+            // The timer belonged to the old front.
+            self.timer_at = None;
+            while self.waiters.front().is_some_and(|waiter| !waiter.live) {
+                self.waiters.pop_front();
+                self.tombstones -= 1;
+            }
+        } else {
+            // Leave a tombstone: removing from the middle of a long queue would take O(n).
+            let waiter = &mut self.waiters[at];
+            waiter.live = false;
+            waiter.yielded_to = None;
+            self.tombstones += 1;
         }
         // Removing half of the entries at once takes O(1) per tombstone.
         if self.tombstones > self.waiters.len() / 2 {
