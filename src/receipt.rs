@@ -109,6 +109,29 @@ impl Receipt {
 
     /// Returns whether no subscriber dropped the event. Also true without subscribers: see
     /// [`is_unheard`](Self::is_unheard).
+    ///
+    /// A receipt names only subscribers that existed when the event was stored. Where a certain consumer must
+    /// finish each event, compare [`acked`](Self::acked) with the number of these consumers: a consumer that
+    /// has panicked or returned before is missing without a trace.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::FutureExt;
+    /// use genevent::EventManager;
+    ///
+    /// let manager = EventManager::new(8);
+    /// let database = manager.subscribe();
+    /// let mut mail = manager.subscribe();
+    /// drop(database); // Its task has panicked.
+    ///
+    /// let mut done = manager.sync_notify("order");
+    /// assert!((&mut done).now_or_never().is_none());
+    /// assert_eq!(mail.next().now_or_never(), Some(Some("order")));
+    /// mail.ack();
+    /// let receipt = done.now_or_never().unwrap().unwrap();
+    /// assert!(receipt.all_acked());
+    /// assert_eq!(receipt.acked(), 1, "of two consumers");
+    /// ```
     #[must_use]
     #[inline]
     pub fn all_acked(&self) -> bool {
