@@ -164,7 +164,13 @@ impl<K, V> KeyEntry<K, V> {
         self.number
     }
 
-    fn is(&self, key: &K) -> bool
+    /// Returns the hash of the key.
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// Returns whether this is the entry of a key. Runs user code, and is never called under a lock.
+    pub(crate) fn is(&self, key: &K) -> bool
     where
         K: Eq,
     {

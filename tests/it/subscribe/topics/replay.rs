@@ -99,3 +99,33 @@ fn replayed_and_live_events_join_without_gap_while_publishers_run() {
         }
     });
 }
+
+/// User code that a replay calls ends the new subscription, which still yields all of its retained events.
+#[test]
+fn a_replay_is_complete_although_its_subscription_ends_meanwhile() {
+    type End = fn(&EventManager<u32>);
+    let ends: [End; 3] = [EventManager::close, EventManager::stop_now, |manager| {
+        assert!(manager.disconnect(manager.subscribers()[0].id()))
+    }];
+    for end in ends {
+        for by_key in [true, false] {
+            let manager = retaining(8);
+            publish(&manager, 1..=3);
+            let weak = manager.downgrade();
+            let user_code = move |n: &u32| {
+                if let Some(manager) = weak.upgrade().filter(|_| *n == 2) {
+                    end(&manager);
+                }
+                true
+            };
+            let mut reader = if by_key {
+                let topics = manager.topics(user_code);
+                topics.subscribe_with(true, replay(9))
+            } else {
+                manager.subscribe_filter_with(replay(9), user_code)
+            };
+            drop(manager);
+            assert_eq!(read_all(&mut reader), [1, 2, 3], "by key: {by_key}");
+        }
+    }
+}
