@@ -194,6 +194,10 @@ impl<E> Channel<E> {
     /// Adds a manager handle. Returns `false` if no handle is left: the channel is closed.
     pub(crate) fn add_handle(&self) -> bool {
         let mut handles = self.handles.load(Ordering::Acquire);
+        if seeded_bug!("upgrade-beside-last-drop") && handles > 0 {
+            self.handles.fetch_add(1, Ordering::AcqRel);
+            return true;
+        }
         while handles > 0 {
             let swap = self.handles.compare_exchange(
                 handles,

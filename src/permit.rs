@@ -69,6 +69,10 @@ impl<E> Permit<E> {
     }
 
     fn store(&mut self, event: E, ticket: Option<&Arc<Ticket>>) -> usize {
+        if seeded_bug!("panicking-key-keeps-room") {
+            let channel = self.channel.take();
+            return channel.map_or(0, |channel| channel.store_permitted(event, ticket).audience);
+        }
         // Taken only afterwards: if a key function panics, dropping the permit returns the room.
         let channel = self.channel.as_ref().expect("a permit is used once");
         let stored = channel.store_permitted(event, ticket);

@@ -124,11 +124,13 @@ fn own_runtime() -> &'static Handle {
 }
 
 /// A timer for a moment. A moment too far away to represent never comes.
+#[cfg(not(genevent_shuttle))]
 pub(crate) struct Deadline {
     at: Option<Instant>,
     timer: Timer,
 }
 
+#[cfg(not(genevent_shuttle))]
 impl Deadline {
     /// Creates a deadline `duration` after this call.
     pub(crate) fn after(duration: Duration) -> Self {
@@ -141,6 +143,36 @@ impl Deadline {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self.at {
             Some(at) => self.timer.poll(at, cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// A timer in a model, which has no clock: the moment comes when the schedule runs the task of the timer.
+#[cfg(genevent_shuttle)]
+pub(crate) struct Deadline(Option<crate::util::told_once::Told<()>>);
+
+#[cfg(genevent_shuttle)]
+impl Deadline {
+    pub(crate) fn after(duration: Duration) -> Self {
+        let at = Instant::now().checked_add(duration);
+        Self(at.map(|_| {
+            let moment = std::sync::Arc::new(crate::util::told_once::ToldOnce::default());
+            let comes = moment.told();
+            crate::util::sync::spawn(async move {
+                // A single step would almost always come early.
+                while shuttle::rand::Rng::gen_bool(&mut shuttle::rand::thread_rng(), 0.8) {
+                    shuttle::future::yield_now().await;
+                }
+                moment.tell(());
+            });
+            comes
+        }))
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.0 {
+            Some(comes) => Pin::new(comes).poll(cx),
             None => Poll::Pending,
         }
     }

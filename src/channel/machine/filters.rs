@@ -107,7 +107,8 @@ impl<E> Machine<E> {
         matches: &mut FilterMatches,
         effects: &mut Effects<E>,
     ) {
-        for id in matches.take_panicked() {
+        let panicked = matches.take_panicked().into_iter();
+        for id in panicked.filter(|_| !seeded_bug!("panicked-predicate-stays")) {
             self.disconnect(id, DisconnectCause::Panicked, effects);
         }
     }

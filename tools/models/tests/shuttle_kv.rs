@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use futures::StreamExt;
-use genevent::kv::{Registry, RegistryEvent, View, Watch, WatchEvent};
+use genevent::kv::{CreateError, ExitReason, Registry, RegistryEvent, View, Watch, WatchEvent};
 use genevent::{EventManager, Overflow, SubscribeOptions};
 use genevent_models::{Task, model, spawn};
 use shuttle::future::{block_on, yield_now};
@@ -214,9 +214,94 @@ fn closing_resolves_flush_despite_events_in_flight() {
     });
 }
 
-type Told = (bool, genevent::kv::Bucket<u8>);
+/// Two tasks create a bucket of the same name, change its values and stop it, beside a third that creates the
+/// name anew: each end is told once, and a stop that comes late ends no newer bucket.
+#[test]
+fn buckets_of_one_name_end_once_each() {
+    model(|| {
+        block_on(async {
+            let registry = Registry::<u64>::new(EventManager::new(4));
+            let all = spawn(registry.events().collect::<Vec<_>>());
+            let first = registry.create("a").await.unwrap();
+            let stopping = [(); 2].map(|()| {
+                let (registry, first) = (registry.clone(), first.clone());
+                spawn(async move {
+                    first.stop();
+                    let next = registry.create("a").await.unwrap();
+                    assert_ne!(next, first, "the first has ended");
+                    next
+                })
+            });
+            let changing = [(); 2].map(|()| {
+                let first = first.clone();
+                spawn(async move {
+                    let change = |n: Option<u64>| Some(n.unwrap_or(0) + 1);
+                    first.update("n", change).await.ok().flatten()
+                })
+            });
+            assert_eq!(first.stopped().await, ExitReason::Stopped);
+            assert_eq!(first.get("n").await, None);
+            let mut counts = Vec::new();
+            for changing in changing {
+                counts.extend(changing.await.unwrap());
+            }
+            counts.sort_unstable();
+            assert!([1, 2].starts_with(&counts), "one change after the other");
+            let mut next = Vec::new();
+            for stopping in stopping {
+                next.push(stopping.await.unwrap());
+            }
+            assert_eq!(next[0], next[1], "a late stop ends no newer bucket");
+            assert_eq!(registry.lookup("a").as_ref(), next.first());
+            registry.flush().await;
+            drop(registry);
+            assert_eq!(next[0].stopped().await, ExitReason::RegistryGone);
+            let all: Vec<_> = all.await.unwrap().iter().map(in_short).collect();
+            let told =
+                [&first, &next[0]].map(|bucket| [true, false].map(|is| (is, bucket.clone())));
+            assert_eq!(all, told.concat());
+        });
+    });
+}
 
-fn in_short(event: &RegistryEvent<u8>) -> Told {
+/// A full outbox refuses a bucket, and `stop`, `flush` and later buckets work on.
+#[test]
+fn a_full_outbox_beside_its_delivery_loses_no_event() {
+    model(|| {
+        block_on(async {
+            let events = EventManager::new(1);
+            let registry = Registry::<u8>::builder().queue_capacity(1).build(events);
+            let all = spawn(registry.events().collect::<Vec<_>>());
+            let creating = ["a", "b"].map(|name| {
+                let registry = registry.clone();
+                spawn(async move {
+                    match registry.create(name).await {
+                        Ok(bucket) => {
+                            bucket.stop();
+                            2
+                        }
+                        Err(error) => {
+                            assert_eq!(error, CreateError::QueueFull);
+                            0
+                        }
+                    }
+                })
+            });
+            let mut told = 0;
+            for creating in creating {
+                told += creating.await.unwrap();
+            }
+            registry.flush().await;
+            assert!(registry.create("c").await.is_ok(), "the outbox is empty");
+            drop(registry);
+            assert_eq!(all.await.unwrap().len(), told + 2);
+        });
+    });
+}
+
+type Told<V = u8> = (bool, genevent::kv::Bucket<V>);
+
+fn in_short<V>(event: &RegistryEvent<V>) -> Told<V> {
     let is_created = matches!(event, RegistryEvent::Created { .. });
     (is_created, event.bucket().clone())
 }

@@ -12,11 +12,14 @@ mod handlers;
 mod kept_events;
 mod observers;
 mod permits;
+mod pipelines;
 mod publishers;
 mod readers;
 mod receipts;
 mod topics;
 mod try_next;
+mod waiting;
+mod within;
 
 use futures::StreamExt;
 use genevent::{EventManager, SubscribeOptions, Subscription};

@@ -190,3 +190,79 @@ fn events_cleared_during_a_join_are_replayed_or_missed() {
         });
     });
 }
+
+/// A subscription with a replay that begins beside a close gets all events, or has ended.
+#[test]
+fn a_replay_beside_close_has_all_events_or_none() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::builder().capacity(8).retain(8).build();
+            let topics = manager.topics(|_: &u64| ());
+            manager.try_notify(1).unwrap();
+            let publisher = manager.clone();
+            let publishing = spawn(async move {
+                let stored = publisher.notify(2).await.is_ok();
+                publisher.close();
+                1 + u64::from(stored)
+            });
+            let closing = manager.clone();
+            let closing = spawn(async move { closing.close() });
+            let since = || SubscribeOptions::new().replay_since(0);
+            let keyed = topics.subscribe_with((), since());
+            let filtered = manager.subscribe_filter_with(since(), |_| true);
+            let plain = manager.subscribe_with(since());
+            let has_joined = [
+                keyed.end_reason().is_none(),
+                filtered.end_reason().is_none(),
+                plain.end_reason().is_none(),
+            ];
+            let stored = publishing.await.unwrap();
+            closing.await.unwrap();
+            let read = [
+                keyed.collect::<Vec<_>>().await,
+                filtered.collect::<Vec<_>>().await,
+                plain.collect::<Vec<_>>().await,
+            ];
+            for (events, has_joined) in read.into_iter().zip(has_joined) {
+                assert!(
+                    events
+                        .into_iter()
+                        .eq(1..=if has_joined { stored } else { 0 })
+                );
+            }
+        });
+    });
+}
+
+/// The only subscriber of a key is full, and leaves or is disconnected: its publishers have room.
+#[test]
+fn a_leaving_subscriber_of_a_key_frees_its_publishers() {
+    model(|| {
+        block_on(async {
+            let manager = EventManager::new(1);
+            let topics = manager.topics(|n: &u64| n % 2);
+            let [leaver, cut] = [0, 1].map(|key| topics.subscribe(key));
+            for n in [0, 1] {
+                manager.try_notify(n).unwrap();
+            }
+            let publishing = [2, 3].map(|n| {
+                let publishing = manager.notify_owned(n);
+                spawn(async move { publishing.await.unwrap() })
+            });
+            let id = cut.id();
+            let leaving = spawn(async move { drop(leaver) });
+            let cutting = manager.clone();
+            let cutting = spawn(async move { assert!(cutting.disconnect(id)) });
+            let joined = topics.subscribe(0);
+            let mut heard = 0;
+            for publishing in publishing {
+                heard += publishing.await.unwrap();
+            }
+            leaving.await.unwrap();
+            cutting.await.unwrap();
+            drop((manager, topics));
+            assert_eq!(joined.collect::<Vec<_>>().await.len(), heard);
+            assert_eq!(cut.collect::<Vec<_>>().await, [1]);
+        });
+    });
+}
