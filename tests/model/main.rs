@@ -13,7 +13,11 @@
 //!   without being polled.
 //!
 //! The `Clone` of an event, which a poll runs, may take long or panic: in the first case the clone
-//! publishes other events, in the second case the next poll yields the event.
+//! publishes other events, in the second case the next poll yields the event. In the call that publishes,
+//! predicates, key functions and clones for subscribers of keys may panic.
+//!
+//! Sequences in time have handlers as well, which read all that they may read before the next operation, fail
+//! at some events, and panic at others.
 //!
 //! Sequences without time run outside of a runtime, where readers pass on stalled places. Sequences
 //! in time run inside of a runtime, where the grant monitor does. Time is tokio's, paused,
@@ -32,7 +36,10 @@ mod world;
 use std::rc::Rc;
 
 use genevent::EventManager;
-pub(crate) use ops::{Bounded, By, During, Ending, From, Kind, Op, Policy, Sequence, Settling};
+pub(crate) use ops::{
+    Bounded, By, During, Ending, Failing, From, Kind, Op, Owned, Policy, Publishing, Sequence,
+    Settling,
+};
 use ops::{sequences, sequences_in_time};
 use proptest::prelude::*;
 use proptest::test_runner::{
@@ -122,9 +129,7 @@ pub(crate) fn run(sequence: &Sequence) -> Checked {
             world.resolve_calls()
         }
         Ending::DropManagers => {
-            while !world.calls.is_empty() {
-                world.apply(Op::Cancel(0))?;
-            }
+            world.cancel_borrowing_calls()?;
             world.drop_sinks()?;
             let mut world = world.without_its_manager();
             drop(manager);
@@ -132,6 +137,15 @@ pub(crate) fn run(sequence: &Sequence) -> Checked {
             world.check()?;
             while !world.handles.is_empty() {
                 world.apply(Op::DropHandle)?;
+            }
+            world.finish_permits()?;
+            // The futures that borrow nothing go on, and keep the manager open until the last is dropped.
+            while world.has_woken() {
+                world.apply(Op::Run(0))?;
+                world.finish_permits()?;
+            }
+            while !world.calls.is_empty() {
+                world.apply(Op::Cancel(0))?;
             }
             world.finish_permits()?;
             world.read_to_the_end()

@@ -32,6 +32,11 @@ pub(crate) enum Op {
     ClearRetained,
     /// With a policy and a window, after any earlier subscriber.
     SubscribeAfter(Policy, u8, Pick),
+    /// In a runtime, adds a handler of the events divisible by the number, or of all.
+    AddHandler(Policy, u8, Option<u8>, From),
+    RemoveHandler(Pick),
+    /// Publishes while user code of the publisher fails.
+    PublishFailing(Failing, Publishing),
     Next(Pick, Which),
     TryNext(Pick),
     /// Like `Next`; if `Next` clones the event, the action runs during the clone.
@@ -87,6 +92,26 @@ pub(crate) enum By {
     Key(u8),
     /// By that key and others, which no event has.
     Keys(u8),
+    /// By a predicate that panics at some of the events.
+    Breaking(u8),
+}
+
+/// The user code that panics in a publishing call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failing {
+    /// Every key function.
+    Key,
+    /// Every clone for a subscriber of a key.
+    Clone,
+}
+
+/// A publishing call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Publishing {
+    TryNotify,
+    /// A new future, which is polled.
+    Future(Owned),
+    Permit(Pick),
 }
 
 /// The overflow policy of a subscription, or the manager's; and whether the subscriber is an
@@ -131,6 +156,7 @@ pub(crate) enum Kind {
     Owned(Owned),
     /// With a deadline in milliseconds.
     Within(Bounded, u8),
+    OwnedWithin(Owned, u8),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -210,6 +236,11 @@ pub(crate) fn sequences_in_time() -> impl Strategy<Value = Sequence> {
             .prop_map(|(policy, window, other)| Op::SubscribeAfter(policy, window, other)),
         8 => (bounded(), 0..=30u8, weighted(0.9))
             .prop_map(|(bounded, ms, poll)| Op::Start(Kind::Within(bounded, ms), poll)),
+        2 => (owned(), 0..=30u8, weighted(0.9))
+            .prop_map(|(owned, ms, poll)| Op::Start(Kind::OwnedWithin(owned, ms), poll)),
+        3 => (policy(0.9, overflow.clone()), 1..=3u8, proptest::option::of(1..=3u8), from())
+            .prop_map(|(policy, window, by, from)| Op::AddHandler(policy, window, by, from)),
+        1 => any::<Pick>().prop_map(Op::RemoveHandler),
     ];
     sequences_of(op.boxed(), overflow, true)
 }
@@ -262,6 +293,24 @@ fn by() -> impl Strategy<Value = By> {
         3 => (1..=3u8).prop_map(By::Filter),
         3 => (1..=3u8).prop_map(By::Key),
         1 => (1..=3u8).prop_map(By::Keys),
+        1 => (1..=3u8).prop_map(By::Breaking),
+    ]
+}
+
+fn owned() -> impl Strategy<Value = Owned> {
+    prop_oneof![
+        Just(Owned::Notify),
+        Just(Owned::AckNotify),
+        Just(Owned::SyncNotify),
+        Just(Owned::Reserve),
+    ]
+}
+
+fn publishing() -> impl Strategy<Value = Publishing> {
+    prop_oneof![
+        1 => Just(Publishing::TryNotify),
+        2 => owned().prop_map(Publishing::Future),
+        2 => any::<Pick>().prop_map(Publishing::Permit),
     ]
 }
 
@@ -288,6 +337,8 @@ fn op() -> impl Strategy<Value = Op> {
         40 => pick().prop_map(Op::TryNext),
         40 => (pick(), which(), during())
             .prop_map(|(pick, which, during)| Op::NextDuringClone(pick, which, during)),
+        20 => (prop_oneof![Just(Failing::Key), Just(Failing::Clone)], publishing())
+            .prop_map(|(failing, publishing)| Op::PublishFailing(failing, publishing)),
         40 => pick().prop_map(Op::Ack),
         40 => pick().prop_map(Op::FollowUp),
         20 => pick().prop_map(Op::Nack),

@@ -3,6 +3,7 @@
 //! Nothing here is fast and nothing is forgotten: every event, reader and call is kept in a list,
 //! and each question is answered by searching the lists.
 
+mod handlers;
 mod publishing;
 mod queue;
 mod reader;
@@ -15,6 +16,9 @@ pub(crate) use reader::{ClonePanics, End, Item, NoFollowUp, Out, Reader, ReplayF
 pub(crate) use waiting::goes_on;
 
 use genevent::Cause;
+
+use super::ops::Failing;
+pub(crate) use handlers::Handler;
 use reader::For;
 use stalled::StalledGrants;
 
@@ -63,6 +67,10 @@ pub(crate) struct Reference {
     step: usize,
     /// The number of events awaited by a flush, if a flush was completed in this step.
     flushed: Option<usize>,
+    /// The user code that fails now.
+    pub(crate) failing: Option<Failing>,
+    /// The handlers, ended or not.
+    pub(crate) handlers: Vec<Handler>,
 }
 
 struct Stored {
@@ -115,6 +123,8 @@ pub(crate) struct Call {
     alarm: Option<Time>,
     /// In the queue, without a place: the number of granted places at the time of yielding to them.
     yielded_to: Option<usize>,
+    /// The event was evaluated for all subscribers before this one.
+    evaluated: Who,
     pub(crate) polled_at: Time,
     pub(crate) woken: bool,
 }
@@ -188,6 +198,8 @@ enum Progress {
     Settling(usize),
     /// Waits until nothing more can be stored.
     Completing,
+    /// Waits until no handler runs.
+    Idling,
     /// Waits for something to happen to the manager.
     Watching,
     /// Ready, or dropped.
@@ -253,6 +265,7 @@ impl Reference {
     /// Checks the wakeups at the end of every operation: every due task must have been woken, and
     /// no other.
     pub(crate) fn end_step(&mut self) {
+        self.run_handlers();
         self.step += 1;
         for id in 0..self.calls.len() {
             self.calls[id].woken |= self.must_look(id);

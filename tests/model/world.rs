@@ -3,6 +3,8 @@
 mod calls;
 mod checks;
 mod ends;
+mod failing;
+mod handlers;
 mod operations;
 mod sinks;
 mod streams;
@@ -16,9 +18,10 @@ use proptest::test_runner::TestCaseError;
 use tokio::runtime::Runtime;
 
 use self::ends::Watch;
+use self::handlers::Handling;
 use super::driven::{Called, EitherSink, Events, Unacked, Wakers};
 use super::ops::Pick;
-use super::payload::Payload;
+use super::payload::{Payload, key_of};
 use super::reference::{CallId, Out, Reference, State, Who};
 use super::{Checked, Sequence};
 
@@ -39,6 +42,7 @@ pub(crate) struct World<'a> {
     sinks: Vec<Sinking>,
     /// The futures that wait for the end of a subscription.
     watches: Vec<Watch>,
+    handlers: Vec<Handling>,
     /// By the remainder of a division by 1, 2 and 3.
     topics: [Topics<Payload, u64>; 3],
     /// The ids of all subscribers, past and present.
@@ -72,6 +76,17 @@ pub(crate) struct Calling<'a> {
     wakers: Wakers,
 }
 
+impl Calling<'_> {
+    /// Returns the call if its future borrows nothing.
+    fn owned(self) -> Option<Calling<'static>> {
+        Some(Calling {
+            id: self.id,
+            future: self.future.owned()?,
+            wakers: self.wakers,
+        })
+    }
+}
+
 impl<'a> World<'a> {
     pub(crate) fn new(
         manager: &'a EventManager<Payload>,
@@ -90,7 +105,8 @@ impl<'a> World<'a> {
             permits: Vec::new(),
             sinks: Vec::new(),
             watches: Vec::new(),
-            topics: [1, 2, 3].map(|n| manager.topics(move |payload: &Payload| payload.0 % n)),
+            handlers: Vec::new(),
+            topics: [1, 2, 3].map(|n| manager.topics(move |payload: &Payload| key_of(payload, n))),
             ids: Vec::new(),
             payload: 0,
         }
@@ -105,11 +121,12 @@ impl<'a> World<'a> {
             manager: None,
             handles: self.handles,
             streams: self.streams,
-            calls: Vec::new(),
+            calls: self.calls.into_iter().filter_map(Calling::owned).collect(),
             held: self.held,
             permits: self.permits,
             sinks: self.sinks,
             watches: self.watches,
+            handlers: self.handlers,
             topics: self.topics,
             ids: self.ids,
             payload: self.payload,

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use genevent::error::{
     DeadlineError, NotifyError, ReserveDeadlineError, ReserveError, WaitError, WouldDeadlock,
@@ -34,11 +35,71 @@ pub(crate) enum Called<'a> {
     AckNotifyOwned(future::AckNotifyOwned<Payload>),
     SyncNotifyOwned(future::SyncNotifyOwned<Payload>),
     ReserveOwned(future::ReserveOwned<Payload>),
+    NotifyOwnedWithin(Timed<future::NotifyOwned<Payload>>),
+    AckNotifyOwnedWithin(Timed<future::AckNotifyOwned<Payload>>),
+    SyncNotifyOwnedWithin(Timed<future::SyncNotifyOwned<Payload>>),
+    ReserveOwnedWithin(Timed<future::ReserveOwned<Payload>>),
 }
 
 type Timed<F> = Pin<Box<future::Within<F>>>;
 
 impl Called<'_> {
+    /// Returns the future if it borrows nothing, and keeps the manager open.
+    pub(crate) fn owned(self) -> Option<Called<'static>> {
+        Some(match self {
+            Self::NotifyOwned(future) => Called::NotifyOwned(future),
+            Self::AckNotifyOwned(future) => Called::AckNotifyOwned(future),
+            Self::SyncNotifyOwned(future) => Called::SyncNotifyOwned(future),
+            Self::ReserveOwned(future) => Called::ReserveOwned(future),
+            Self::NotifyOwnedWithin(future) => Called::NotifyOwnedWithin(future),
+            Self::AckNotifyOwnedWithin(future) => Called::AckNotifyOwnedWithin(future),
+            Self::SyncNotifyOwnedWithin(future) => Called::SyncNotifyOwnedWithin(future),
+            Self::ReserveOwnedWithin(future) => Called::ReserveOwnedWithin(future),
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn is_owned(&self) -> bool {
+        matches!(
+            self,
+            Self::NotifyOwned(_)
+                | Self::AckNotifyOwned(_)
+                | Self::SyncNotifyOwned(_)
+                | Self::ReserveOwned(_)
+                | Self::NotifyOwnedWithin(_)
+                | Self::AckNotifyOwnedWithin(_)
+                | Self::SyncNotifyOwnedWithin(_)
+                | Self::ReserveOwnedWithin(_)
+        )
+    }
+
+    /// Gives a future that borrows nothing a deadline.
+    pub(crate) fn within(self, time: Duration) -> Self {
+        match self {
+            Self::NotifyOwned(future) => Self::NotifyOwnedWithin(Box::pin(future.within(time))),
+            Self::AckNotifyOwned(future) => {
+                Self::AckNotifyOwnedWithin(Box::pin(future.within(time)))
+            }
+            Self::SyncNotifyOwned(future) => {
+                Self::SyncNotifyOwnedWithin(Box::pin(future.within(time)))
+            }
+            Self::ReserveOwned(future) => Self::ReserveOwnedWithin(Box::pin(future.within(time))),
+            other => other,
+        }
+    }
+
+    /// The subscribers that the future names, for a future that can tell.
+    pub(crate) fn waiting_for(&self, ids: &[SubscriberId]) -> Option<Option<Vec<Who>>> {
+        let infos = match self {
+            Self::AckNotify(future) => future.waiting_for(),
+            Self::SyncNotify(future) => future.waiting_for(),
+            Self::AckNotifyOwned(future) => future.waiting_for(),
+            Self::SyncNotifyOwned(future) => future.waiting_for(),
+            _ => return None,
+        };
+        Some(infos.map(|infos| indices_of(&infos, ids)))
+    }
+
     /// Polls the future. Becomes the wait for the rest of the answers if its time is up.
     pub(crate) fn poll(
         &mut self,
@@ -135,6 +196,31 @@ impl Called<'_> {
             Self::SyncNotifyWithin(future) => {
                 let polled = future.as_mut().poll(cx);
                 polled.map(|result| result.map_or_else(late, |receipt| receipt_of(&receipt, ids)))
+            }
+            Self::NotifyOwnedWithin(future) => future
+                .as_mut()
+                .poll(cx)
+                .map(|result| result.map_or_else(late, Answer::Stored)),
+            Self::AckNotifyOwnedWithin(future) => {
+                let polled = future.as_mut().poll(cx);
+                polled.map(|result| result.map_or_else(late, |receipt| receipt_of(&receipt, ids)))
+            }
+            Self::SyncNotifyOwnedWithin(future) => {
+                let polled = future.as_mut().poll(cx);
+                polled.map(|result| result.map_or_else(late, |receipt| receipt_of(&receipt, ids)))
+            }
+            Self::ReserveOwnedWithin(future) => {
+                future.as_mut().poll(cx).map(|result| match result {
+                    Ok(permit) => {
+                        permits.push(permit);
+                        Answer::Reserved
+                    }
+                    Err(ReserveDeadlineError::Closed) => Answer::NothingReserved,
+                    Err(ReserveDeadlineError::NotReserved(error)) => Answer::NotReserved {
+                        pending: indices_of(error.waiting_for(), ids),
+                    },
+                    Err(_) => unreachable!("no handler asks"),
+                })
             }
             Self::Settled(future) => Pin::new(future)
                 .poll(cx)

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use genevent::{Cause, DisconnectCause, Overflow};
 
+use super::super::ops::Failing;
+use super::super::payload::breaks_predicates;
 use super::{
     Answers, CallId, Event, NoFollowUp, Question, Reader, Reference, Room, State, Stored, Time,
     Who, Wish,
@@ -199,6 +201,7 @@ impl Reference {
         if self.closed || self.has_sleepers() {
             return None;
         }
+        self.evaluate(payload, 0);
         if !self.check(Wish::Event(payload)) || self.has_room_but_for_grants() {
             self.unblock_filtered();
             return None;
@@ -214,6 +217,7 @@ impl Reference {
         if self.closed {
             return Err(NoFollowUp::Closed);
         }
+        self.evaluate(payload, 0);
         Ok(self.store(Room::PastWindows, payload))
     }
 
@@ -230,6 +234,7 @@ impl Reference {
     }
 
     pub(crate) fn use_permit(&mut self, payload: u64) -> usize {
+        self.evaluate(payload, 0);
         self.permits -= 1;
         self.store(Room::Granted, payload)
     }
@@ -238,6 +243,40 @@ impl Reference {
         self.permits -= 1;
         self.unblock_with_room();
         self.serve();
+    }
+
+    /// A publisher evaluates the filters from `first` on for its event. A predicate that panics, or a clone
+    /// for a subscriber, ends the subscription.
+    fn evaluate(&mut self, payload: u64, first: Who) {
+        let clone_fails = self.failing == Some(Failing::Clone);
+        for who in first..self.readers.len() {
+            let sees = self.readers[who].sees;
+            let is_wanted = sees.wants.is_some_and(|wants| payload % wants == 0);
+            let breaks = sees.breaking && breaks_predicates(payload);
+            if breaks || (clone_fails && is_wanted && sees.is_cloned_for()) {
+                self.detach(who, DisconnectCause::Panicked);
+            }
+        }
+    }
+
+    /// Evaluates the event of a publisher for the filters that have joined since the last time.
+    pub(super) fn evaluate_call(&mut self, id: CallId) {
+        if let Wish::Event(payload) = self.wish(id) {
+            self.evaluate(payload, self.calls[id].evaluated);
+            self.calls[id].evaluated = self.readers.len();
+        }
+    }
+
+    /// Whether a publisher that publishes now calls the key functions.
+    pub(crate) fn calls_key_functions(&self, is_future: bool) -> bool {
+        let is_behind = self.has_sleepers() && !(is_future && self.are_all_overdue());
+        self.has_keyed() && !self.closed && !is_behind
+    }
+
+    /// Whether a subscriber of a key is attached.
+    pub(crate) fn has_keyed(&self) -> bool {
+        let mut attached = self.attached().into_iter();
+        attached.any(|who| self.readers[who].sees.keyed)
     }
 
     /// The subscribers that will see an event.

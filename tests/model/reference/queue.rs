@@ -70,12 +70,16 @@ impl Reference {
             return Poll::Ready(None);
         }
         if let Some(Standing::Granted(_)) = self.standing(id) {
+            self.evaluate_call(id);
             self.remove(id);
             return Poll::Ready(Some(Room::Granted));
         }
         let is_first = !self.has_sleeper_before(id);
         // All sleepers are woken when the blocking subscribers are overdue.
         let is_next = is_first || self.are_all_overdue();
+        if is_next {
+            self.evaluate_call(id);
+        }
         if is_next && (self.check(self.wish(id)) || self.are_overdue_at_once()) {
             if self.has_room_but_for_grants() {
                 self.displace(self.grants);

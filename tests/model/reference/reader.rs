@@ -47,8 +47,12 @@ pub(crate) struct Sees {
     /// The reader wants only payloads divisible by this number, and no other event affects the
     /// reader.
     pub(crate) wants: Option<u64>,
-    /// Publishers clone the wanted events.
+    /// The key of the event decides, and publishers clone the wanted events.
     pub(crate) keyed: bool,
+    /// The predicate panics at some of the events.
+    pub(crate) breaking: bool,
+    /// A handler, which reads by itself. With a filter, publishers clone the wanted events.
+    pub(crate) handler: bool,
     /// The upstream subscriber: events are seen only after it has settled them and all earlier
     /// events.
     pub(crate) after: Option<Who>,
@@ -89,6 +93,13 @@ pub(super) enum For {
     Settled(Event),
     /// Until fewer deliveries are unacked.
     RoomOut,
+}
+
+impl Sees {
+    /// Whether publishers clone the wanted events.
+    pub(crate) fn is_cloned_for(&self) -> bool {
+        self.wants.is_some() && (self.keyed || self.handler)
+    }
 }
 
 impl Reader {

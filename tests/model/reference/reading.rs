@@ -6,6 +6,7 @@ use std::task::Poll;
 use genevent::{Cause, DisconnectCause, Overflow};
 
 use super::super::ops::From;
+use super::super::payload::breaks_predicates;
 use super::{
     ClonePanics, End, Event, For, Item, Out, Reader, Reference, ReplayFrom, Sees, State, Who,
 };
@@ -18,7 +19,7 @@ impl Reference {
         from: ReplayFrom,
         sees: Sees,
     ) -> Who {
-        let (replayed, missed) = self.replayed(from, sees);
+        let (replayed, missed, breaks) = self.replayed(from, sees);
         let early = if replayed.is_empty() { 0 } else { missed };
         self.readers.push(Reader {
             overflow,
@@ -50,6 +51,9 @@ impl Reference {
             self.revoke_grants(who);
             self.serve();
         }
+        if breaks && self.detach(who, DisconnectCause::Panicked) {
+            self.serve();
+        }
         who
     }
 
@@ -64,39 +68,40 @@ impl Reference {
         }
     }
 
-    /// Returns the retained events that a new reader begins with, and how many are retained no more.
-    fn replayed(&self, from: ReplayFrom, sees: Sees) -> (VecDeque<Event>, u64) {
+    /// Returns the retained events that a new reader begins with, and how many are retained no more; and whether
+    /// the reader's predicate panics at one of them.
+    fn replayed(&self, from: ReplayFrom, sees: Sees) -> (VecDeque<Event>, u64, bool) {
+        let mut replayed = VecDeque::new();
         if self.closed {
-            return (VecDeque::new(), 0);
+            return (replayed, 0, false);
         }
-        let retained = self
-            .events
-            .len()
-            .saturating_sub(self.retain)
-            .max(self.cleared);
-        let wants = |event: &Event| {
-            let payload = self.events[*event].payload;
-            sees.wants.is_none_or(|n| payload % n == 0)
-        };
-        match from {
-            ReplayFrom::Newest(events) => {
-                let newest = (retained..self.events.len())
-                    .rev()
-                    .filter(wants)
-                    .take(events);
-                let mut newest: VecDeque<_> = newest.collect();
-                newest.make_contiguous().reverse();
-                (newest, 0)
-            }
+        let retained = self.events.len().saturating_sub(self.retain);
+        let retained = retained.max(self.cleared);
+        let (first, most) = match from {
+            ReplayFrom::Newest(events) => (0, events),
             ReplayFrom::Since(seq) => {
-                let seq = usize::try_from(seq).expect("it counts events");
-                let events = retained.max(seq)..self.events.len();
-                (
-                    events.filter(wants).collect(),
-                    retained.saturating_sub(seq) as u64,
-                )
+                let first = usize::try_from(seq).expect("it counts events");
+                (first, usize::MAX)
+            }
+        };
+        let missed = match from {
+            ReplayFrom::Newest(_) => 0,
+            ReplayFrom::Since(_) => retained.saturating_sub(first) as u64,
+        };
+        // The newest first, as the predicate is called.
+        for event in (retained.max(first)..self.events.len()).rev() {
+            if replayed.len() == most {
+                break;
+            }
+            let payload = self.events[event].payload;
+            if sees.breaking && breaks_predicates(payload) {
+                return (replayed, missed, true);
+            }
+            if sees.wants.is_none_or(|n| payload % n == 0) {
+                replayed.push_front(event);
             }
         }
+        (replayed, missed, false)
     }
 
     pub(crate) fn clear_retained(&mut self) {
@@ -319,6 +324,7 @@ impl Reference {
     }
 
     pub(crate) fn disconnect(&mut self, who: Who) -> bool {
+        self.abort_handler(who);
         let counted = self.detach(who, DisconnectCause::Requested);
         if counted {
             self.serve();

@@ -28,6 +28,7 @@ impl Reference {
             deadline: None,
             alarm: None,
             yielded_to: None,
+            evaluated: 0,
             polled_at: self.now,
             woken: false,
         });
@@ -187,11 +188,19 @@ impl Reference {
             self.close();
             self.calls[id].progress = Progress::Completing;
         }
-        if self.is_complete() {
-            self.poll_settled(id)
-        } else {
-            Poll::Pending
+        if !self.is_complete() {
+            return Poll::Pending;
         }
+        if !matches!(self.calls[id].progress, Progress::Idling) {
+            if self.poll_settled(id).is_pending() {
+                return Poll::Pending;
+            }
+            self.calls[id].progress = Progress::Idling;
+        }
+        if self.is_any_running() {
+            return Poll::Pending;
+        }
+        Poll::Ready(Answer::Done)
     }
 
     /// The answer of a call at its deadline.
@@ -223,6 +232,10 @@ impl Reference {
                 receipt: Some(Box::new(self.receipt(id, event))),
                 pending: self.answers(id, event).owing.clone(),
             },
+            (Progress::Idling, _) => Answer::Unanswered {
+                receipt: None,
+                pending: self.running(),
+            },
             // `quiet` waits for all events, also for those that came later.
             (_, Question::Quiet) | (Progress::Completing, _) => Answer::Unanswered {
                 receipt: None,
@@ -245,6 +258,7 @@ impl Reference {
             Progress::Stored(event) => self.answers(id, event).owing.is_empty(),
             Progress::Settling(events) => (0..events).all(|event| self.is_settled(event)),
             Progress::Completing => self.is_complete(),
+            Progress::Idling => !self.is_any_running(),
             Progress::Watching => {
                 let here = self.attached().len();
                 match call.question {
@@ -273,7 +287,8 @@ impl Reference {
         }
         // Queued publishers keep clones for subscribers of keys.
         let has_event = |call: &Call| call.has_event();
-        if self.readers.iter().any(|it| it.sees.keyed) && self.calls.iter().any(has_event) {
+        if self.readers.iter().any(|it| it.sees.is_cloned_for()) && self.calls.iter().any(has_event)
+        {
             return None;
         }
         let retained = match self.retain.min(self.events.len() - self.cleared) {
@@ -282,6 +297,14 @@ impl Reference {
             _ => 0,
         };
         Some(retained + self.calls.iter().filter(|call| call.has_event()).count())
+    }
+
+    /// The subscribers whose answers a publisher waits for; `None` before its event is stored.
+    pub(crate) fn waiting_for(&self, id: CallId) -> Option<Vec<Who>> {
+        match self.calls[id].progress {
+            Progress::Stored(event) => Some(self.answers(id, event).owing.clone()),
+            _ => None,
+        }
     }
 
     /// Whether the call must be polled.

@@ -1,19 +1,20 @@
 //! Calls of publishing or waiting functions, and their wake-ups.
 
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use genevent::EventManager;
 use genevent::error::TryNotifyError;
 use proptest::prelude::*;
 
 use super::super::driven::{Called, Wakers, with_steps};
 use super::super::ops::{Owned, Pick, Which};
 use super::super::payload::Payload;
-use super::super::reference::{Question, goes_on};
-use super::super::{Bounded, Checked, Kind};
+use super::super::reference::{Answer, Question, goes_on};
+use super::super::{Bounded, Checked, Kind, Op};
 use super::{Calling, World, choose};
 
-const MAX_CALLS: usize = 10;
+pub(super) const MAX_CALLS: usize = 10;
 
 impl World<'_> {
     pub(crate) fn try_notify(&mut self) -> Checked {
@@ -106,6 +107,13 @@ impl World<'_> {
                     ),
                 }
             }
+            Kind::Owned(owned) => owned_call(manager, owned, payload),
+            Kind::OwnedWithin(owned, ms) => {
+                limit = Some(u64::from(ms));
+                let time = Duration::from_millis(ms.into());
+                let (question, future) = owned_call(manager, owned, payload);
+                (question, future.within(time))
+            }
             Kind::Flush => (Question::Flush, Called::Flush(manager.flush())),
             Kind::Quiet => (Question::Quiet, Called::Quiet(manager.quiet())),
             Kind::Stop => (Question::Stop, Called::Stop(manager.stop())),
@@ -117,22 +125,6 @@ impl World<'_> {
             Kind::Unsubscribed => (
                 Question::Unsubscribed,
                 Called::Unsubscribed(manager.unsubscribed()),
-            ),
-            Kind::Owned(Owned::Notify) => (
-                Question::Notify(payload),
-                Called::NotifyOwned(manager.notify_owned(Payload::new(payload))),
-            ),
-            Kind::Owned(Owned::AckNotify) => (
-                Question::AckNotify(payload),
-                Called::AckNotifyOwned(manager.ack_notify_owned(Payload::new(payload))),
-            ),
-            Kind::Owned(Owned::SyncNotify) => (
-                Question::SyncNotify(payload),
-                Called::SyncNotifyOwned(manager.sync_notify_owned(Payload::new(payload))),
-            ),
-            Kind::Owned(Owned::Reserve) => (
-                Question::Reserve,
-                Called::ReserveOwned(manager.reserve_owned()),
             ),
         };
         self.calls.push(Calling {
@@ -146,22 +138,50 @@ impl World<'_> {
         Ok(())
     }
 
+    pub(crate) fn cancel(&mut self, index: usize) {
+        let call = self.calls.remove(index);
+        self.reference.cancel(call.id);
+        drop(call);
+        self.note_end_of_managers();
+    }
+
+    pub(crate) fn cancel_borrowing_calls(&mut self) -> Checked {
+        let is_borrowing = |call: &Calling<'_>| !call.future.is_owned();
+        while let Some(index) = self.calls.iter().position(is_borrowing) {
+            let pick = index.try_into().expect("few calls");
+            self.apply(Op::Cancel(pick))?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn poll(&mut self, index: usize, which: Which) -> Checked {
-        let Calling { id, future, wakers } = &mut self.calls[index];
+        let Calling { future, wakers, .. } = &mut self.calls[index];
         let waker = wakers.set(which);
         let mut cx = Context::from_waker(&waker);
         let answer = future.poll(&mut cx, &self.ids, &mut self.permits);
-        let expected = self.reference.poll(*id);
+        self.check_answer(index, answer)
+    }
+
+    /// The reference has the same answer.
+    pub(super) fn check_answer(&mut self, index: usize, answer: Poll<Answer>) -> Checked {
+        let id = self.calls[index].id;
+        let expected = self.reference.poll(id);
         prop_assert_eq!(&with_steps(answer, &expected), &expected);
         if goes_on(&expected) {
+            // A late future has let go of the manager.
+            self.note_end_of_managers();
+            let wakers = &mut self.calls[index].wakers;
+            let which = wakers.last;
             let late = std::mem::take(wakers);
-            late.check(self.reference.calls[*id].woken)?;
+            late.check(self.reference.calls[id].woken)?;
             return self.poll(index, which);
         }
-        if self.reference.calls[*id].is_over() {
+        if self.reference.calls[id].is_over() {
             // A late call that yields is polled again at once.
             let call = self.calls.remove(index);
             call.wakers.check(self.reference.calls[call.id].woken)?;
+            drop(call);
+            self.note_end_of_managers();
         }
         Ok(())
     }
@@ -231,9 +251,36 @@ impl World<'_> {
 }
 
 /// Lets the tasks of the runtime run: polls them, fires their timers, and polls them again.
-async fn run_tasks() {
+pub(super) async fn run_tasks() {
     for _ in 0..4 {
         tokio::task::yield_now().await;
+    }
+}
+
+/// A call by a future that borrows nothing.
+pub(super) fn owned_call<'a>(
+    manager: &EventManager<Payload>,
+    owned: Owned,
+    payload: u64,
+) -> (Question, Called<'a>) {
+    let event = Payload::new(payload);
+    match owned {
+        Owned::Notify => (
+            Question::Notify(payload),
+            Called::NotifyOwned(manager.notify_owned(event)),
+        ),
+        Owned::AckNotify => (
+            Question::AckNotify(payload),
+            Called::AckNotifyOwned(manager.ack_notify_owned(event)),
+        ),
+        Owned::SyncNotify => (
+            Question::SyncNotify(payload),
+            Called::SyncNotifyOwned(manager.sync_notify_owned(event)),
+        ),
+        Owned::Reserve => (
+            Question::Reserve,
+            Called::ReserveOwned(manager.reserve_owned()),
+        ),
     }
 }
 

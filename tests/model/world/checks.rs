@@ -11,6 +11,7 @@ use super::{Reading, World, within};
 impl World<'_> {
     /// The checks after every operation.
     pub(crate) fn check(&mut self) -> Checked {
+        self.run_handlers();
         self.reference.end_step();
         for call in &self.calls {
             let expected = &self.reference.calls[call.id];
@@ -18,6 +19,13 @@ impl World<'_> {
             call.wakers
                 .check_in_time(expected.woken, exactly)
                 .map_err(|error| within(format_args!("{expected:?}"), &error))?;
+            if let Some(mut waiting_for) = call.future.waiting_for(&self.ids) {
+                let mut expected = self.reference.waiting_for(call.id);
+                for list in [&mut waiting_for, &mut expected] {
+                    list.iter_mut().for_each(|list| list.sort_unstable());
+                }
+                prop_assert_eq!(waiting_for, expected, "waiting for");
+            }
         }
         for sinking in &self.sinks {
             let expected = &self.reference.sinks[sinking.id];
@@ -34,6 +42,7 @@ impl World<'_> {
                 .map_err(|error| within(format_args!("#{}", reading.who + 1), &error))?;
         }
         self.check_ends()?;
+        self.check_handlers()?;
         self.check_memory()?;
         self.check_manager()
     }

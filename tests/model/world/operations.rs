@@ -35,11 +35,13 @@ impl World<'_> {
             Op::Run(pick) => self.run(pick)?,
             Op::Cancel(pick) => {
                 if let Some(index) = choose(pick, self.calls.len()) {
-                    let call = self.calls.remove(index);
-                    self.reference.cancel(call.id);
+                    self.cancel(index);
                 }
             }
-            Op::Subscribe(..) | Op::SubscribeFilter(..) | Op::SubscribeAfter(..) => {
+            Op::Subscribe(..)
+            | Op::SubscribeFilter(..)
+            | Op::SubscribeAfter(..)
+            | Op::AddHandler(..) => {
                 self.join(op)?;
             }
             Op::Next(pick, which) => {
@@ -109,6 +111,12 @@ impl World<'_> {
     /// The operations on permits and sinks, and more on readers.
     fn operate_further(&mut self, op: Op) -> Checked {
         match op {
+            Op::RemoveHandler(pick) => {
+                if let Some(index) = choose(pick, self.handlers.len()) {
+                    self.remove_handler(index);
+                }
+            }
+            Op::PublishFailing(failing, publishing) => self.publish_failing(failing, publishing)?,
             Op::ClearRetained => {
                 if let Some(manager) = self.manager() {
                     manager.clear_retained();
@@ -205,10 +213,11 @@ impl World<'_> {
                 self.subscribe(policy, window.into(), from, None, sees)
             }
             Op::SubscribeFilter(policy, window, by, from) => {
-                let (By::Filter(n) | By::Key(n) | By::Keys(n)) = by;
+                let (By::Filter(n) | By::Key(n) | By::Keys(n) | By::Breaking(n)) = by;
                 let sees = Sees {
                     wants: Some(n.into()),
-                    keyed: !matches!(by, By::Filter(_)),
+                    keyed: matches!(by, By::Key(_) | By::Keys(_)),
+                    breaking: matches!(by, By::Breaking(_)),
                     ..Sees::default()
                 };
                 self.subscribe(policy, window.into(), from, Some(by), sees)
@@ -219,6 +228,14 @@ impl World<'_> {
                     ..Sees::default()
                 };
                 self.subscribe(policy, window.into(), From::Now, None, sees)
+            }
+            Op::AddHandler(policy, window, wants, from) => {
+                let sees = Sees {
+                    wants: wants.map(u64::from),
+                    handler: true,
+                    ..Sees::default()
+                };
+                self.add_handler(policy, window.into(), from, sees)
             }
             op => unreachable!("{op:?}"),
         }

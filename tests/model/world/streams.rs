@@ -1,16 +1,17 @@
 //! Subscriptions, and deliveries in flight.
 
 use std::iter::zip;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::{Context, Poll};
 
 use genevent::error::FollowUpError;
-use genevent::{Cause, EventManager, SubscribeOptions};
+use genevent::{Cause, EventManager, Overflow, SubscribeOptions, SubscriberId};
 use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
 
 use super::super::driven::{Events, Unacked, Wakers};
 use super::super::ops::{Pick, Which};
-use super::super::payload::{self, DuringClone, Payload};
+use super::super::payload::{self, DuringClone, Payload, breaks_predicates};
 use super::super::reference::{ClonePanics, Item, NoFollowUp, ReplayFrom, Sees, Who};
 use super::super::{By, Checked, During, From, Op, Policy, Settling};
 use super::{Holding, Reading, World, choose};
@@ -68,7 +69,7 @@ impl World<'_> {
         by: Option<By>,
         sees: Sees,
     ) -> Checked {
-        if self.streams.len() == MAX_STREAMS || self.reference.attached().len() == MAX_ATTACHED {
+        if self.streams.len() == MAX_STREAMS || self.is_crowded() {
             return Ok(());
         }
         if sees
@@ -81,24 +82,8 @@ impl World<'_> {
         let Some(manager) = self.manager() else {
             return Ok(());
         };
-        let max_unacked = max_unacked(self.reference.readers.len());
-        let mut options = SubscribeOptions::new()
-            .window(window)
-            .max_unacked(max_unacked);
-        if let Some(overflow) = policy.overflow {
-            options = options.overflow(overflow);
-        }
-        if policy.observer {
-            options = options.observer();
-        }
-        if let Some(other) = sees.after {
-            options = options.after(self.ids[other]);
-        }
         let from = self.reference.from(from);
-        options = match from {
-            ReplayFrom::Newest(events) => options.replay(events),
-            ReplayFrom::Since(seq) => options.replay_since(seq),
-        };
+        let options = self.options(policy, window, from, sees);
         let stream = match by {
             None => Events::Plain(manager.subscribe_with(options)),
             Some(By::Key(n)) => {
@@ -114,17 +99,18 @@ impl World<'_> {
                     (payload % u64::from(n) == 0).then_some(payload)
                 }),
             ),
+            Some(By::Breaking(n)) => Events::Filtered(manager.subscribe_filter_map_with(
+                options,
+                move |&Payload(payload)| {
+                    if breaks_predicates(payload) {
+                        // Resuming prints no panic message.
+                        resume_unwind(Box::new("a predicate"));
+                    }
+                    (payload % u64::from(n) == 0).then_some(payload)
+                },
+            )),
         };
-        let id = stream.known().id;
-        prop_assert!(!self.ids.contains(&id), "{id} was given out before");
-        self.ids.push(id);
-        let overflow = policy.overflow.unwrap_or(self.default_overflow);
-        let window = window.min(self.reference.capacity);
-        let sees = Sees {
-            observer: policy.observer,
-            ..sees
-        };
-        let who = self.reference.subscribe(overflow, window, from, sees);
+        let who = self.joined(stream.known().id, policy, window, from, sees)?;
         self.watch_end(who, &stream)?;
         self.streams.push(Reading {
             who,
@@ -132,6 +118,62 @@ impl World<'_> {
             wakers: Wakers::default(),
         });
         Ok(())
+    }
+
+    pub(super) fn is_crowded(&self) -> bool {
+        self.reference.attached().len() == MAX_ATTACHED
+    }
+
+    pub(super) fn options(
+        &self,
+        policy: Policy,
+        window: usize,
+        from: ReplayFrom,
+        sees: Sees,
+    ) -> SubscribeOptions {
+        let max_unacked = max_unacked(self.reference.readers.len());
+        let mut options = SubscribeOptions::new()
+            .window(window)
+            .max_unacked(max_unacked);
+        if let Some(overflow) = policy.overflow {
+            options = options.overflow(overflow);
+        }
+        if policy.observer {
+            options = options.observer();
+        }
+        if let Some(other) = sees.after {
+            options = options.after(self.ids[other]);
+        }
+        match from {
+            ReplayFrom::Newest(events) => options.replay(events),
+            ReplayFrom::Since(seq) => options.replay_since(seq),
+        }
+    }
+
+    /// The reference learns of a new subscriber.
+    pub(super) fn joined(
+        &mut self,
+        id: SubscriberId,
+        policy: Policy,
+        window: usize,
+        from: ReplayFrom,
+        sees: Sees,
+    ) -> Result<Who, TestCaseError> {
+        prop_assert!(!self.ids.contains(&id), "{id} was given out before");
+        self.ids.push(id);
+        // The manager's default is not for handlers.
+        let default = if sees.handler {
+            Overflow::Wait
+        } else {
+            self.default_overflow
+        };
+        let overflow = policy.overflow.unwrap_or(default);
+        let window = window.min(self.reference.capacity);
+        let sees = Sees {
+            observer: policy.observer,
+            ..sees
+        };
+        Ok(self.reference.subscribe(overflow, window, from, sees))
     }
 
     pub(crate) fn next(&mut self, index: usize, which: Which) -> Checked {
@@ -248,15 +290,21 @@ impl World<'_> {
             let weak = handle.downgrade();
             drop(handle);
             self.note_end_of_managers();
-            let is_held = self.manager().is_some();
+            let is_held = self.is_held();
             prop_assert_eq!(weak.upgrade().is_some(), is_held, "whether one can upgrade");
         }
         Ok(())
     }
 
-    /// The last manager that is dropped closes.
+    /// Whether a manager, or a future that borrows nothing, keeps the manager open.
+    fn is_held(&self) -> bool {
+        let mut calls = self.calls.iter();
+        self.manager().is_some() || calls.any(|call| call.future.is_owned())
+    }
+
+    /// The last manager that is dropped closes, or the last future that borrows nothing.
     pub(crate) fn note_end_of_managers(&mut self) {
-        if self.manager().is_none() {
+        if !self.is_held() {
             self.reference.close();
         }
     }
