@@ -185,3 +185,51 @@ fn the_functions_files_and_tests_named_in_design_exist() {
         assert!(tests.contains(&format!("fn {name}(")), "{name}");
     }
 }
+
+#[test]
+fn the_list_of_models_is_complete() {
+    if super::is_left_out("tools/") {
+        return;
+    }
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tests = root.join("tools/models/tests");
+    let list = std::fs::read_to_string(root.join("tools/models/README.md")).unwrap();
+    let mut sources = String::new();
+    add_sources(&tests, &mut sources);
+    let (table, _) = list.split_once("## Without a model").unwrap();
+    let mut named = Vec::new();
+    for row in rows(table) {
+        for name in row[2].split('`').skip(1).step_by(2) {
+            if name.ends_with(".rs") {
+                assert!(tests.join(name).exists(), "{name}");
+                named.push(name);
+            } else {
+                assert!(sources.contains(&format!("fn {name}(")), "{name}");
+            }
+        }
+    }
+    let shuttle = std::fs::read_to_string(tests.join("shuttle/main.rs")).unwrap();
+    let modules = shuttle
+        .lines()
+        .filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
+    let mut modules: Vec<_> = modules.map(|name| format!("shuttle/{name}.rs")).collect();
+    assert!(modules.len() > 10);
+    modules.extend(["loom.rs", "shuttle_filters.rs", "shuttle_kv.rs"].map(String::from));
+    for file in modules {
+        assert!(named.contains(&file.as_str()), "{file}");
+    }
+
+    // The operations of the random model, as its source has them.
+    let (_, table) = list.split_once("## The random model").unwrap();
+    let operations = std::fs::read_to_string(root.join("tests/model/ops.rs")).unwrap();
+    let (_, operations) = operations.split_once("pub(crate) enum Op {").unwrap();
+    let operations = operations.split("\n}").next().unwrap();
+    let variants = operations.lines().map(str::trim);
+    let variants = variants.filter(|line| line.starts_with(|first: char| first.is_uppercase()));
+    for variant in variants {
+        let name = variant.split(['(', ',']).next().unwrap();
+        let is_listed = table.contains(&format!("`{name}`"));
+        // The clock is no call.
+        assert!(is_listed || name == "Advance", "{name}");
+    }
+}
