@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use genevent::Overflow;
 use libfuzzer_sys::fuzz_target;
-use model::{Bounded, Ending, Kind, Op, Policy, Sequence, Settling};
+use model::{
+    Bounded, By, During, Ending, Failing, From, Kind, Op, Owned, Policy, Publishing, Sequence,
+    Settling,
+};
 
 #[allow(dead_code, unused_imports, reason = "the model's tests are not built here")]
 #[path = "../../../tests/model/main.rs"]
@@ -85,7 +88,7 @@ impl Choices<'_> {
     }
 
     fn kind(&mut self) -> Kind {
-        match self.below(9) {
+        match self.below(13) {
             0 => Kind::Notify,
             1 => Kind::AckNotify,
             2 => Kind::SyncNotify,
@@ -94,18 +97,71 @@ impl Choices<'_> {
             5 => Kind::Stop,
             6 => Kind::Closed,
             7 => Kind::WaitForSubscribers(self.below(7)),
+            8 => Kind::Quiet,
+            9 => Kind::Unsubscribed,
+            10 => Kind::Owned(self.owned()),
+            11 => Kind::OwnedWithin(self.owned(), self.below(30)),
             _ => {
-                let bounded = match self.below(6) {
+                let bounded = match self.below(7) {
                     0 => Bounded::Notify,
                     1 => Bounded::Reserve,
                     2 => Bounded::AckNotify,
                     3 => Bounded::SyncNotify,
                     4 => Bounded::Flush,
+                    5 => Bounded::Quiet,
                     _ => Bounded::Stop,
                 };
                 Kind::Within(bounded, self.below(30))
             }
         }
+    }
+
+    fn owned(&mut self) -> Owned {
+        match self.below(4) {
+            0 => Owned::Notify,
+            1 => Owned::AckNotify,
+            2 => Owned::SyncNotify,
+            _ => Owned::Reserve,
+        }
+    }
+
+    fn by(&mut self) -> By {
+        let number = self.below(3) + 1;
+        match self.below(4) {
+            0 => By::Filter(number),
+            1 => By::Key(number),
+            2 => By::Keys(number),
+            _ => By::Breaking(number),
+        }
+    }
+
+    fn from(&mut self) -> From {
+        match self.below(3) {
+            0 => From::Now,
+            1 => From::Newest(self.below(9)),
+            _ => From::Since(self.below(9)),
+        }
+    }
+
+    fn during(&mut self) -> During {
+        match self.below(4) {
+            0 => During::Fail,
+            events => During::Publish(events),
+        }
+    }
+
+    fn publish_failing(&mut self) -> Op {
+        let failing = if self.flag() {
+            Failing::Key
+        } else {
+            Failing::Clone
+        };
+        let publishing = match self.below(3) {
+            0 => Publishing::TryNotify,
+            1 => Publishing::Future(self.owned()),
+            _ => Publishing::Permit(self.byte()),
+        };
+        Op::PublishFailing(failing, publishing)
     }
 
     fn settling(&mut self) -> Settling {
@@ -117,7 +173,7 @@ impl Choices<'_> {
     }
 
     fn op(&mut self) -> Op {
-        match self.below(32) {
+        match self.below(40) {
             0 => Op::TryNotify,
             1 => Op::Flood(self.below(20) + 1),
             2 => Op::Start(self.kind(), true),
@@ -125,8 +181,8 @@ impl Choices<'_> {
             4 => Op::Poll(self.byte(), self.flag()),
             5 | 6 => Op::Run(self.byte()),
             7 => Op::Cancel(self.byte()),
-            8 => Op::Subscribe(self.policy(), self.window(), self.below(9)),
-            9 => Op::SubscribeFilter(self.policy(), self.window(), self.below(3) + 1),
+            8 => Op::Subscribe(self.policy(), self.window(), self.from()),
+            9 => Op::SubscribeFilter(self.policy(), self.window(), self.by(), self.from()),
             10 => Op::SubscribeAfter(self.policy(), self.window(), self.byte()),
             11 | 12 => Op::Next(self.byte(), self.flag()),
             13 if self.flag() => Op::Nack(self.byte()),
@@ -148,7 +204,18 @@ impl Choices<'_> {
             28 => Op::DropSink(self.byte()),
             29 => Op::CloneHandle,
             30 => Op::DropHandle,
-            _ if self.below(8) == 0 => Op::Close,
+            31 => Op::TryNext(self.byte()),
+            32 => Op::NextDuringClone(self.byte(), self.flag(), self.during()),
+            33 => Op::FollowUp(self.byte()),
+            34 => Op::ClearRetained,
+            35 => self.publish_failing(),
+            36 => {
+                let wants = self.flag().then(|| self.below(3) + 1);
+                Op::AddHandler(self.policy(), self.window(), wants, self.from())
+            }
+            37 => Op::RemoveHandler(self.byte()),
+            38 if self.below(8) == 0 => Op::StopNow,
+            38 if self.below(8) == 0 => Op::Close,
             _ => Op::Advance(self.below(12) + 1),
         }
     }
