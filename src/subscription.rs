@@ -321,6 +321,8 @@ impl<E> Drop for Subscription<E> {
             let ticket = self.ticket(seq).filter(|_| !self.subscriber.is_observer);
             let ticket = ticket.cloned();
             Ack::new(seq, Arc::clone(&self.subscriber), ticket).give_up(Cause::Left);
+            // Deliveries in flight keep the subscriber, which would still be named for this event.
+            self.subscriber.clear_awaited();
         }
         if let Some(stage) = self.subscriber.stage() {
             drop_caught(stage.stop_waiting());

@@ -369,3 +369,20 @@ fn a_failed_clone_tells_no_loss_late() {
         assert!(matches!(next, Some(Received::Event(Odd { n: 2, .. }))));
     }
 }
+
+/// The delivery in flight keeps the subscriber, which is awaited for no other event.
+#[test]
+fn a_stream_that_leaves_before_yielding_is_awaited_no_more() {
+    let manager = EventManager::new(4);
+    let mut jobs = manager.subscribe().deliveries();
+    let slow = manager.subscribe();
+    publish(&manager, Odd::plain(1));
+    let kept = now(jobs.next());
+    let mut received = task::spawn(manager.ack_notify(failing(2, 1)));
+    assert_pending!(received.poll());
+    assert_fails(&mut jobs);
+    drop(jobs);
+    assert_waits_for!(received, slow.id());
+    drop((slow, kept));
+    assert_eq!(counts(&assert_ready!(received.poll()).unwrap()), (0, 2));
+}
