@@ -262,14 +262,20 @@ impl Reference {
         }
     }
 
-    /// Checks the wakeups at the end of every operation: every due task must have been woken, and
-    /// no other.
-    pub(crate) fn end_step(&mut self) {
-        self.run_handlers();
-        self.step += 1;
+    /// Notes which calls were woken, also if they would wait again now.
+    fn note_wakeups(&mut self) {
         for id in 0..self.calls.len() {
             self.calls[id].woken |= self.must_look(id);
         }
+    }
+
+    /// Checks the wakeups at the end of every operation: every due task must have been woken, and
+    /// no other.
+    pub(crate) fn end_step(&mut self) {
+        self.note_wakeups();
+        self.run_handlers();
+        self.step += 1;
+        self.note_wakeups();
         for sink in 0..self.sinks.len() {
             let flushing = self.sinks[sink].flushing;
             let is_flushed = flushing.is_some_and(|event| self.is_settled(event));

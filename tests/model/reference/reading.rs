@@ -51,6 +51,7 @@ impl Reference {
             self.revoke_grants(who);
             self.serve();
         }
+        self.note_wakeups();
         if breaks && self.detach(who, DisconnectCause::Panicked) {
             self.serve();
         }
