@@ -41,6 +41,9 @@ pub(crate) enum Called<'a> {
     ReserveOwnedWithin(Timed<future::ReserveOwned<Payload>>),
 }
 
+/// The future has no `waiting_for`.
+pub(crate) struct CannotTell;
+
 type Timed<F> = Pin<Box<future::Within<F>>>;
 
 impl Called<'_> {
@@ -89,15 +92,15 @@ impl Called<'_> {
     }
 
     /// The subscribers that the future names, for a future that can tell.
-    pub(crate) fn waiting_for(&self, ids: &[SubscriberId]) -> Option<Option<Vec<Who>>> {
+    pub(crate) fn waiting_for(&self, ids: &[SubscriberId]) -> Result<Option<Vec<Who>>, CannotTell> {
         let infos = match self {
             Self::AckNotify(future) => future.waiting_for(),
             Self::SyncNotify(future) => future.waiting_for(),
             Self::AckNotifyOwned(future) => future.waiting_for(),
             Self::SyncNotifyOwned(future) => future.waiting_for(),
-            _ => return None,
+            _ => return Err(CannotTell),
         };
-        Some(infos.map(|infos| indices_of(&infos, ids)))
+        Ok(infos.map(|infos| indices_of(&infos, ids)))
     }
 
     /// Polls the future. Becomes the wait for the rest of the answers if its time is up.
@@ -115,6 +118,7 @@ impl Called<'_> {
         answer
     }
 
+    #[expect(clippy::too_many_lines, reason = "a case for each kind of future")]
     fn poll_once(
         &mut self,
         cx: &mut Context<'_>,

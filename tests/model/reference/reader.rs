@@ -43,6 +43,10 @@ pub(crate) struct Reader {
 
 /// The events that a reader sees.
 #[derive(Default, Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each holds or not, whatever the others are"
+)]
 pub(crate) struct Sees {
     /// The reader wants only payloads divisible by this number, and no other event affects the
     /// reader.
