@@ -105,7 +105,7 @@ fn replayed_and_live_events_join_without_gap_while_publishers_run() {
 fn a_replay_is_complete_although_its_subscription_ends_meanwhile() {
     type End = fn(&EventManager<u32>);
     let ends: [End; 3] = [EventManager::close, EventManager::stop_now, |manager| {
-        assert!(manager.disconnect(manager.subscribers()[0].id()))
+        assert!(manager.disconnect(manager.subscribers()[0].id()));
     }];
     for end in ends {
         for by_key in [true, false] {
