@@ -96,7 +96,7 @@ pub enum OutboundError {
     },
     /// The broker did not say which stream stores the subject. The source says why.
     Unreachable(Source),
-    /// The stream's window for doubles is missing or too short: an event sent again would be
+    /// The stream's window for duplicates is missing or too short: an event sent again would be
     /// stored twice.
     NoDedupWindow {
         /// The name of the stream.
@@ -119,7 +119,7 @@ impl fmt::Display for OutboundError {
                 needed,
             } => write!(
                 f,
-                "stream {stream:?} drops doubles for {window:?} only: its `duplicate_window` must be \
+                "stream {stream:?} drops duplicates for {window:?} only: its `duplicate_window` must be \
                  at least {needed:?}"
             ),
         }

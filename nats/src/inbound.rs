@@ -44,7 +44,7 @@ pub enum WhenUnheard {
 /// and delivers it again after a pause, and the causes are logged by `tracing`. While subscribers
 /// work, the broker gets a sign of progress before its `ack_wait` runs out. **At least once**: an event may come
 /// again, in this process or another, whenever an acknowledgement did not reach the broker.
-/// [`MessageInfo::stream_sequence`] and [`MessageInfo::id`] tell such doubles apart.
+/// [`MessageInfo::stream_sequence`] and [`MessageInfo::id`] tell such duplicates apart.
 ///
 /// By default, messages are processed in order, each after the last. This order needs a consumer with
 /// `max_ack_pending: 1`: otherwise the broker delivers new messages while a failed message waits for
@@ -131,7 +131,7 @@ impl<E, T, C> Inbound<E, T, C> {
     }
 
     /// Makes the manager's events from the decoded events and the [`MessageInfo`] of their messages,
-    /// such as the id, by which doubles are told apart. Replaces an earlier `map`.
+    /// such as the id, by which duplicates are told apart. Replaces an earlier `map`.
     pub fn map<U>(
         self,
         map: impl Fn(E, &MessageInfo<'_>) -> U + Send + Sync + 'static,

@@ -38,7 +38,7 @@ use crate::running::Running;
 /// event at a time.
 ///
 /// **At least once**: after a failure the bridge goes on from the first unconfirmed event, and the
-/// broker drops doubles by their message ids. A double remains only if the broker was away for longer
+/// broker drops duplicates by their message ids. A duplicate remains only if the broker was away for longer
 /// than the stream's `duplicate_window`; both have the same id.
 ///
 /// # Examples
@@ -74,7 +74,7 @@ struct Settings<E, C> {
     confirm_within: Duration,
     origin: Option<String>,
     /// The beginning of the default message ids, different in each run: the numbers begin at 1 in each
-    /// run, and the broker would drop new events as doubles of old events.
+    /// run, and the broker would drop new events as duplicates of old events.
     run: String,
     message_id: Option<Box<MessageId<E>>>,
 }

@@ -41,7 +41,7 @@ impl<'a> MessageInfo<'a> {
     }
 
     /// Returns the number of the message in its stream, from 1. All deliveries of a message have the
-    /// same number, which tells doubles apart.
+    /// same number, which tells duplicates apart.
     pub fn stream_sequence(&self) -> u64 {
         self.numbers.stream_sequence
     }

@@ -35,7 +35,7 @@ pub(super) struct Pump<E, T, C> {
     counts: Counter<InboundCounts>,
     stop: Stop,
     source: Source,
-    /// The messages under way, by their number in the stream. A double of such a message replaces
+    /// The messages under way, by their number in the stream. A duplicate of such a message replaces
     /// the message, because an acknowledgement answers the last delivery.
     held: HashMap<u64, Held>,
     attempts: FuturesUnordered<BoxFuture<'static, (u64, Verdict)>>,

@@ -6,9 +6,9 @@
 pub struct OutboundCounts {
     /// Confirmed by the broker, and so acknowledged.
     pub confirmed: u64,
-    /// Confirmed events already stored by an earlier attempt: the broker dropped the double.
+    /// Confirmed events already stored by an earlier attempt: the broker dropped the duplicate.
     pub duplicates: u64,
-    /// Confirmed events whose first attempt was longer ago than the stream looks for doubles: if the
+    /// Confirmed events whose first attempt was longer ago than the stream looks for duplicates: if the
     /// attempt was stored, the stream has the event twice, with the same id.
     pub unchecked: u64,
     /// Unconfirmed attempts to send: after each, the bridge began again with the first unconfirmed event.

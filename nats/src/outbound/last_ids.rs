@@ -13,12 +13,12 @@ impl LastIds {
         self.0.is_empty() || self.0.contains(id)
     }
 
-    /// Notes a confirmed id. `duplicate`: the broker has dropped the event as a double.
+    /// Notes a confirmed id. `duplicate`: the broker has dropped the event as a duplicate.
     pub(super) fn note(&mut self, id: String, duplicate: bool, sent_again: bool) {
         if !duplicate {
             self.0.clear();
         }
-        // The double of an earlier attempt may be the last message. The double of an earlier event adds
+        // The duplicate of an earlier attempt may be the last message. The duplicate of an earlier event adds
         // nothing: if that event is the last message, its id is noted already.
         if !duplicate || (sent_again && !self.0.is_empty()) {
             self.0.push(id);

@@ -11,12 +11,12 @@ use crate::error::OutboundError;
 #[derive(Debug, Clone)]
 pub(super) struct Target {
     pub(super) stream: String,
-    /// How long the stream looks for doubles.
+    /// How long the stream looks for duplicates.
     pub(super) window: Duration,
 }
 
 impl Target {
-    /// Looks up the stream of `subject`, which must drop doubles within `needed`.
+    /// Looks up the stream of `subject`, which must drop duplicates within `needed`.
     pub(super) async fn find(
         jetstream: &Context,
         subject: &str,

@@ -77,7 +77,7 @@ async fn subscribers_may_work_for_longer_than_ack_wait() {
     let inbound = Inbound::new(consumer.clone()).run(&manager).await.unwrap();
     let job = jobs.next().await.unwrap();
     tokio::time::sleep(Duration::from_millis(2500)).await;
-    assert!(jobs.next().now_or_never().is_none(), "no double");
+    assert!(jobs.next().now_or_never().is_none(), "no duplicate");
     job.ack();
     setup.settled(&consumer).await;
     let counts = inbound.shutdown().await.unwrap();
@@ -284,7 +284,7 @@ async fn a_restarted_server_goes_on_where_it_was() {
             if event == number {
                 break;
             }
-            assert!(event < number, "only doubles of earlier ones");
+            assert!(event < number, "only duplicates of earlier ones");
         }
         setup.server.restart();
     }

@@ -94,7 +94,7 @@ pub(crate) async fn scenario(full: bool) {
         2 * events
     );
     println!(
-        "chaos: publishers began again {} times; the broker dropped {} doubles",
+        "chaos: publishers began again {} times; the broker dropped {} duplicates",
         outbound.retries, outbound.duplicates
     );
     let stored = direct.get_stream("EVENTS").await.unwrap();
@@ -266,7 +266,7 @@ fn read(log: &PathBuf, consumer: &str) -> Vec<Line> {
     lines
 }
 
-/// Checks the events seen by all processes together: every event, doubles with the id of the first, in order.
+/// Checks the events seen by all processes together: every event, duplicates with the id of the first, in order.
 fn check(consumer: &str, events: u64, mut lines: Vec<Line>) {
     lines.sort_by_key(|it| it.nanos);
     let mut ids = HashMap::new();
@@ -276,7 +276,7 @@ fn check(consumer: &str, events: u64, mut lines: Vec<Line>) {
             firsts.push(line);
             &line.id
         });
-        assert_eq!(**first, line.id, "a double has the id of the first");
+        assert_eq!(**first, line.id, "a duplicate has the id of the first");
     }
     assert_eq!(firsts.len() as u64, 2 * events, "none is lost");
     if consumer == "ordered" {
@@ -292,9 +292,9 @@ fn check(consumer: &str, events: u64, mut lines: Vec<Line>) {
             );
         }
     }
-    let doubles = lines.len() - firsts.len();
+    let duplicates = lines.len() - firsts.len();
     println!(
-        "chaos: {consumer}: {} events, none lost, {doubles} doubles",
+        "chaos: {consumer}: {} events, none lost, {duplicates} duplicates",
         firsts.len()
     );
 }

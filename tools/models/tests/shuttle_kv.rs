@@ -41,12 +41,16 @@ async fn replay(watch: Watch<u8>) {
             WatchEvent::Ready => assert!(!std::mem::replace(&mut ready, true)),
             WatchEvent::Created { name, bucket } => {
                 assert!(ready);
-                assert!(seen.insert(bucket.clone()), "a double");
+                assert!(seen.insert(bucket.clone()), "a duplicate");
                 assert_eq!(standing.insert(name, bucket), None, "a gap");
             }
             WatchEvent::Exited { name, bucket, .. } => {
                 assert!(ready);
-                assert_eq!(standing.remove(&name), Some(bucket), "a gap, or a double");
+                assert_eq!(
+                    standing.remove(&name),
+                    Some(bucket),
+                    "a gap, or a duplicate"
+                );
             }
             other => panic!("unexpected: {other:?}"),
         }

@@ -19,7 +19,7 @@ pub(crate) fn late_joiner(setup: &Setup<'_>) -> Verdict {
     trial.store(3)?;
     reads(&mut early, &[2, 3, 4, 5, 6])?;
     let read = late.drain()?;
-    // A channel may replay events from before. There is no gap behind the replay, and no double.
+    // A channel may replay events from before. There is no gap behind the replay, and no duplicate.
     let first = read.first().copied().unwrap_or(7);
     ensure!(
         first <= 4 && read.iter().copied().eq(first..=6),

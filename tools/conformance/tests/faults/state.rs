@@ -62,7 +62,7 @@ impl Shared {
         let number = event.number();
         let mut owing = Vec::new();
         let strikes = |fault| self.strikes(state, fault);
-        let (loses, doubles, reorders, sleeps) = (
+        let (loses, duplicates, reorders, sleeps) = (
             strikes(Fault::LosesAnEvent),
             strikes(Fault::DeliversTwice),
             strikes(Fault::Reorders),
@@ -78,7 +78,7 @@ impl Shared {
                 (_, true) => sub.unread.push_front(event.clone()),
                 _ => sub.unread.push_back(event.clone()),
             }
-            if doubles && at == last {
+            if duplicates && at == last {
                 sub.unread.push_back(event.clone());
             }
             owing.push(sub.id);
