@@ -31,6 +31,7 @@ mod driven;
 mod ops;
 mod payload;
 mod reference;
+mod sequences;
 mod world;
 
 use std::rc::Rc;
@@ -40,11 +41,11 @@ pub(crate) use ops::{
     Bounded, By, During, Ending, Failing, From, Kind, Op, Owned, Policy, Publishing, Sequence,
     Settling,
 };
-use ops::{sequences, sequences_in_time};
 use proptest::prelude::*;
 use proptest::test_runner::{
     Config, FailurePersistence, FileFailurePersistence, TestCaseError, TestRunner,
 };
+use sequences::{sequences, sequences_in_time};
 use tokio::runtime;
 
 use payload::Payload;
