@@ -90,6 +90,9 @@ pub enum Overflow {
     /// ends with [`EndReason::Disconnected`]. For readers in need of all events, or of a new start:
     /// replicas, caches.
     ///
+    /// Publishers give the subscriber no time to read: a burst longer than its window disconnects even a fast
+    /// reader. Choose a [window](SubscribeOptions::window) longer than the longest burst of a publisher.
+    ///
     /// [`EndReason::Disconnected`]: crate::EndReason::Disconnected
     Disconnect,
 }
