@@ -136,11 +136,11 @@ impl FullAt {
             .shrink_if_sparse_for(subscribers, MIN_CAPACITY);
     }
 
-    /// Returns the number of the subscriber of each entry.
-    pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> {
+    /// Returns how many entries the subscriber with this number has.
+    pub(crate) fn count(&self, number: u64) -> usize {
         let out_of_order = self.out_of_order.iter().map(|entry| entry.0);
         let all = self.sorted.iter().copied().chain(out_of_order);
-        all.map(|entry| entry.number)
+        all.filter(|entry| entry.number == number).count()
     }
 }
 
