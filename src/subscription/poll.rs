@@ -16,6 +16,8 @@ use crate::channel::ticket::AckLevel;
 use crate::channel::ticket::Ticket;
 #[cfg(feature = "rt")]
 use crate::subscriber_id::SubscriberKind;
+#[cfg(feature = "rt")]
+use crate::util::coop;
 use crate::util::panic_guard::drop_caught;
 
 impl<E: Clone> Stream for Subscription<E> {
@@ -93,6 +95,9 @@ impl<E: Clone> Subscription<E> {
         let mut tries = TRIES;
         loop {
             if report_missed && self.missed_before_next > 0 {
+                // A reader that gets only losses must yield to other tasks, too.
+                #[cfg(feature = "rt")]
+                ready!(coop::poll_budget(&mut Context::from_waker(cx.waker())));
                 return Poll::Ready(Some(Received::Missed(self.take_missed())));
             }
             let more = self.poll_ahead(cx);

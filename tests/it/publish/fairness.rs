@@ -296,6 +296,26 @@ async fn missed_events_cost_no_coop_budget() {
 }
 
 #[tokio::test(flavor = "current_thread")]
+async fn losses_alone_cost_coop_budget() {
+    let manager = EventManager::new(1);
+    let mut reader = manager.subscribe_with(Overflow::DropOldest).with_missed();
+    manager.try_notify(0).unwrap();
+    // Begins with a full coop budget.
+    tokio::task::yield_now().await;
+    poll_fn(|cx| {
+        // Each poll finds that the next event was overwritten meanwhile.
+        let lost = (1..BACKLOG).take_while(|&n| {
+            manager.try_notify(n).unwrap();
+            reader.poll_next_unpin(cx).is_ready()
+        });
+        let lost = lost.count();
+        assert!(lost < BACKLOG - 1, "the reader never yields");
+        Poll::Ready(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "current_thread")]
 async fn busy_deliveries_yield_to_other_tasks() {
     let (manager, taken) = (EventManager::new(BACKLOG), Taken::default());
     let deliveries = manager.subscribe().deliveries();
@@ -372,6 +392,15 @@ publishers_yield! {
         manager.try_notify(1).unwrap();
         manager.notify(1).await.unwrap()
     };
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_unit_of_coop_budget_pays_for_sixteen_published_events() {
+    let manager = EventManager::new(1);
+    tokio::task::yield_now().await;
+    let published = std::iter::repeat_with(|| manager.notify(0).now_or_never());
+    // All 128 units, and the events up to the next that a unit is needed for.
+    assert_eq!(published.take_while(Option::is_some).count(), 128 * 16 + 15);
 }
 
 #[tokio::test(flavor = "current_thread")]

@@ -24,8 +24,10 @@ fn subscriber_ids_are_never_reused() {
     let manager = EventManager::<u8>::new(4);
     let _stays = manager.subscribe();
     let mut ids = HashSet::new();
-    for _ in 0..100 {
+    for round in 0..100 {
         let (one, two) = (manager.subscribe(), manager.subscribe());
+        let numbers = (one.id().number(), two.id().number());
+        assert_eq!(numbers, (2 * round + 2, 2 * round + 3));
         assert!(ids.insert(one.id()) && ids.insert(two.id()));
     }
     manager.close();
@@ -197,6 +199,7 @@ fn every_public_type_is_debug_for_any_event() {
     assert!(shown(&weak).starts_with("WeakEventManager"));
     assert!(shown(&EventManager::<Opaque>::builder()).starts_with("EventManagerBuilder"));
     assert!(shown(&reader).starts_with("Subscription"));
+    assert!(shown(&reader.follow_ups()).starts_with("FollowUps { subscriber: SubscriberId(1)"));
     assert!(shown(&screen).starts_with("WithMissed"));
     assert!(shown(&manager.notify(Opaque)).starts_with("Notify"));
     assert!(shown(&manager.ack_notify(Opaque)).starts_with("AckNotify"));

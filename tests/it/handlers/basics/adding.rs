@@ -145,6 +145,8 @@ async fn a_handler_is_listed_as_a_subscriber() {
         (Some("member"), SubscriberKind::Handler)
     );
     assert_eq!((infos[1].group(), infos[0].group()), (Some("group"), None));
+    let debug = format!("{:?}", infos[1]);
+    assert!(debug.contains("group: Some(#2 \"group\")"), "{debug}");
     assert_eq!(infos[1].created_at().file(), file!());
     drop(group);
 }
