@@ -2,6 +2,8 @@
 
 mod ack_notify;
 #[cfg(feature = "rt")]
+mod budget;
+#[cfg(feature = "rt")]
 mod fairness;
 mod follow_up;
 mod kept;

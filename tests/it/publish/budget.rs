@@ -1,0 +1,238 @@
+//! Tokio's coop budget: a busy publisher or subscriber yields to other tasks on its thread.
+
+use std::future::{poll_fn, ready};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+
+use futures::{FutureExt, SinkExt, Stream, StreamExt};
+use genevent::{EventManager, EventStreamExt, Overflow, SubscribeOptions, handler_fn};
+use tokio::task::yield_now;
+
+/// The number of events stored before the first read.
+const BACKLOG: usize = 20_000;
+/// The most events taken by a task before the task yields: 16 for each of the 128 units of tokio's
+/// coop budget, and the rest of the last fetch.
+const BUDGET: usize = 16 * 128 + 256;
+
+/// Counts the taken events.
+#[derive(Clone, Default)]
+struct Taken(Arc<AtomicUsize>);
+
+impl Taken {
+    fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Runs as the other task: on the same thread, and without ever waiting.
+    async fn assert_yields_to_other_tasks(&self) {
+        let mut before = 0;
+        while before < BACKLOG {
+            yield_now().await;
+            let now = self.get();
+            let stretch = now - before;
+            assert!(stretch <= BUDGET, "{stretch} at a stretch");
+            before = now;
+        }
+    }
+}
+
+fn publish_backlog(manager: &EventManager<usize>) {
+    for n in 0..BACKLOG {
+        manager.try_notify(n).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_busy_stream_yields_to_other_tasks() {
+    let (manager, taken) = (EventManager::new(BACKLOG), Taken::default());
+    let reader = manager.subscribe();
+    publish_backlog(&manager);
+    let count = taken.clone();
+    tokio::spawn(reader.for_each(move |_| {
+        count.add();
+        ready(())
+    }));
+    taken.assert_yields_to_other_tasks().await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_stream_fed_by_its_reader_yields() {
+    let (manager, taken) = (EventManager::new(1), Taken::default());
+    let mut reader = manager.subscribe();
+    let count = taken.clone();
+    tokio::spawn(async move {
+        while count.get() < BACKLOG {
+            manager.try_notify(0).unwrap();
+            reader.next().await.unwrap();
+            count.add();
+        }
+    });
+    taken.assert_yields_to_other_tasks().await;
+}
+
+/// Far more reads than a task has units in its coop budget, each of a single event.
+const READS: usize = 100;
+
+#[tokio::test(flavor = "current_thread")]
+async fn events_before_subscribing_cost_no_coop_budget() {
+    let manager = EventManager::new(BACKLOG);
+    publish_backlog(&manager);
+    for n in 0..READS {
+        let mut reader = manager.subscribe();
+        manager.try_notify(n).unwrap();
+        assert_eq!(reader.next().now_or_never(), Some(Some(n)));
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn events_not_replayed_cost_no_coop_budget() {
+    let manager = EventManager::builder().retain(BACKLOG).build();
+    publish_backlog(&manager);
+    for n in 0..READS {
+        let mut reader = manager.subscribe_with(SubscribeOptions::new().replay(1));
+        let newest = n.checked_sub(1).unwrap_or(BACKLOG - 1);
+        assert_eq!(reader.next().now_or_never(), Some(Some(newest)));
+        manager.try_notify(n).unwrap();
+        assert_eq!(reader.next().now_or_never(), Some(Some(n)));
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn missed_events_cost_no_coop_budget() {
+    let manager = EventManager::new(BACKLOG);
+    let newest = SubscribeOptions::from(Overflow::DropOldest).window(1);
+    let mut reader = manager.subscribe_with(newest);
+    for _ in 0..READS {
+        publish_backlog(&manager);
+        assert_eq!(reader.next().now_or_never(), Some(Some(BACKLOG - 1)));
+    }
+    assert_eq!(reader.missed(), (READS * (BACKLOG - 1)) as u64);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn losses_alone_cost_coop_budget() {
+    let manager = EventManager::new(1);
+    let mut reader = manager.subscribe_with(Overflow::DropOldest).with_missed();
+    manager.try_notify(0).unwrap();
+    // Begins with a full coop budget.
+    tokio::task::yield_now().await;
+    poll_fn(|cx| {
+        // Each poll finds that the next event was overwritten meanwhile.
+        let lost = (1..BACKLOG).take_while(|&n| {
+            manager.try_notify(n).unwrap();
+            reader.poll_next_unpin(cx).is_ready()
+        });
+        let lost = lost.count();
+        assert!(lost < BACKLOG - 1, "the reader never yields");
+        Poll::Ready(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn busy_deliveries_yield_to_other_tasks() {
+    let (manager, taken) = (EventManager::new(BACKLOG), Taken::default());
+    let deliveries = manager.subscribe().deliveries();
+    publish_backlog(&manager);
+    let count = taken.clone();
+    tokio::spawn(deliveries.for_each_acked(8, move |_| {
+        count.add();
+        ready(())
+    }));
+    taken.assert_yields_to_other_tasks().await;
+}
+
+/// Counts the events yielded by the stream until its first pending.
+async fn until_pending(mut stream: impl Stream<Item = usize> + Unpin) -> usize {
+    // Begins with a full coop budget.
+    tokio::task::yield_now().await;
+    poll_fn(|cx| {
+        let yielded = std::iter::from_fn(|| match stream.poll_next_unpin(cx) {
+            Poll::Ready(event) => event,
+            Poll::Pending => None,
+        });
+        Poll::Ready(yielded.count())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn coop_budget_allows_two_thousand_events() {
+    let manager = EventManager::new(BACKLOG);
+    let plain = manager.subscribe();
+    let filtered = manager.subscribe_filter(|_| true);
+    publish_backlog(&manager);
+    for taken in [until_pending(plain).await, until_pending(filtered).await] {
+        assert!((1_900..=2_400).contains(&taken), "{taken}");
+    }
+}
+
+#[cfg(feature = "rt")]
+#[tokio::test(flavor = "current_thread")]
+async fn a_busy_handler_yields_to_other_tasks() {
+    let (manager, taken) = (EventManager::new(BACKLOG), Taken::default());
+    let count = taken.clone();
+    let handler = handler_fn(move |_: &usize| count.add());
+    manager.add_handler("counts", handler).unwrap();
+    publish_backlog(&manager);
+    taken.assert_yields_to_other_tasks().await;
+}
+
+/// Publishes to no subscriber, or to a subscriber with endless room, without ever waiting.
+macro_rules! publishers_yield {
+    ($($name:ident: |$manager:ident, $count:ident| $publish:expr;)+) => {$(
+        #[tokio::test(flavor = "current_thread")]
+        async fn $name() {
+            for listens in [false, true] {
+                let ($manager, published) = (EventManager::new(1), Taken::default());
+                let reader = listens.then(|| $manager.subscribe_with(Overflow::DropOldest));
+                let $count = published.clone();
+                tokio::spawn(async move { while $count.get() < BACKLOG {
+                    $publish;
+                    $count.add();
+                } });
+                published.assert_yields_to_other_tasks().await;
+                drop(reader);
+            }
+        }
+    )+};
+}
+
+publishers_yield! {
+    notify_yields_to_other_tasks: |manager, count| manager.notify(1).await.unwrap();
+    reserve_yields_to_other_tasks: |manager, count| manager.reserve().await.unwrap().notify(1);
+    a_sink_yields_to_other_tasks: |manager, count| manager.sink().send(1).await.unwrap();
+    try_notify_between_does_not_count: |manager, count| {
+        manager.try_notify(1).unwrap();
+        manager.notify(1).await.unwrap()
+    };
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_unit_of_coop_budget_pays_for_sixteen_published_events() {
+    let manager = EventManager::new(1);
+    tokio::task::yield_now().await;
+    let published = std::iter::repeat_with(|| manager.notify(0).now_or_never());
+    // All 128 units, and the events up to the next that a unit is needed for.
+    assert_eq!(published.take_while(Option::is_some).count(), 128 * 16 + 15);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn acknowledged_publishing_to_nobody_yields() {
+    let (manager, published) = (EventManager::new(1), Taken::default());
+    let count = published.clone();
+    tokio::spawn(async move {
+        while count.get() < BACKLOG {
+            manager.sync_notify(1).await.unwrap();
+            manager.ack_notify(1).await.unwrap();
+            manager.sync_sink().send(1).await.unwrap();
+            count.add();
+        }
+    });
+    published.assert_yields_to_other_tasks().await;
+}
