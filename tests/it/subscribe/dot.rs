@@ -1,6 +1,6 @@
 //! Stats as a drawing: which optional parts are drawn besides the subscribers, and when.
 
-use genevent::{EventManager, Overflow, SubscribeOptions};
+use genevent::{EventManager, Overflow};
 use tokio_test::{assert_pending, task};
 
 use crate::drive::now;
@@ -84,7 +84,7 @@ fn without_permits_publishers_wait_for_none() {
 async fn arrows_lead_from_each_handler_of_a_group_to_the_stage_after_it() {
     let manager = EventManager::new(1);
     let group = manager.handler_group("group").unwrap();
-    let stage = manager.subscribe_with(SubscribeOptions::new().after(group.id()));
+    let stage = manager.subscribe_with(genevent::SubscribeOptions::new().after(group.id()));
     assert!(
         !drawing(&manager).contains("after"),
         "no handler is drawn yet"

@@ -1,7 +1,7 @@
 //! `max_unacked` also limits deliveries that owe no acknowledgement: replayed events, and events
 //! read after a disconnect.
 
-use futures::{FutureExt, Stream, StreamExt};
+use futures::{FutureExt, Stream};
 use genevent::{Delivery, EventManager, EventStreamExt, Overflow, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready, task};
 
@@ -150,6 +150,7 @@ mod on_tokio {
     use std::rc::Rc;
     use std::time::Duration;
 
+    use futures::StreamExt;
     use futures::channel::oneshot;
 
     use super::*;
