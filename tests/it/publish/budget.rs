@@ -183,6 +183,21 @@ async fn a_busy_handler_yields_to_other_tasks() {
     taken.assert_yields_to_other_tasks().await;
 }
 
+#[tokio::test(flavor = "current_thread")]
+async fn publishing_in_a_handler_costs_no_coop_budget() {
+    let manager = EventManager::new(1);
+    let weak = manager.downgrade();
+    let handler = handler_fn(move |n: &usize| {
+        if *n == 0 {
+            let manager = weak.upgrade().unwrap();
+            let mut published = (1..=2 * BUDGET).map(|n| manager.notify(n).now_or_never());
+            assert!(published.all(|result| result == Some(Ok(1))));
+        }
+    });
+    manager.add_handler("publishes", handler).unwrap();
+    assert!(manager.sync_notify(0).await.unwrap().all_acked());
+}
+
 /// Publishes to no subscriber, or to a subscriber with endless room, without ever waiting.
 macro_rules! publishers_yield {
     ($($name:ident: |$manager:ident, $count:ident| $publish:expr;)+) => {$(
