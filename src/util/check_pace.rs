@@ -7,12 +7,8 @@ use std::cell::Cell;
 #[cfg(debug_assertions)]
 const FEW: usize = 64;
 
-/// The average number of items checked for each step, if there are more than [`FEW`].
-#[cfg(debug_assertions)]
-const ITEMS_PER_STEP: usize = 4;
-
 /// Decides after which steps an O(n) check runs: after every step for up to 64 items, and after every
-/// `n / 4`th step for more.
+/// `n`th step for `n` items.
 ///
 /// Checking large states after every step would make tests with many events quadratic. Takes no memory
 /// in release builds, which check nothing.
@@ -27,7 +23,7 @@ impl CheckPace {
     #[cfg(debug_assertions)]
     pub(crate) fn is_due(&self, items: usize) -> bool {
         let skipped = self.skipped.get() + 1;
-        let is_due = items <= FEW || skipped >= items / ITEMS_PER_STEP;
+        let is_due = items <= FEW || skipped >= items;
         self.skipped.set(if is_due { 0 } else { skipped });
         is_due
     }
@@ -51,9 +47,7 @@ mod tests {
     #[test]
     fn large_states_are_checked_at_a_constant_average_cost() {
         let pace = CheckPace::default();
-        let checks = (0..100_000)
-            .filter(|_| pace.is_due(1_000 * ITEMS_PER_STEP))
-            .count();
+        let checks = (0..100_000).filter(|_| pace.is_due(1_000)).count();
         assert_eq!(checks, 100);
     }
 }
