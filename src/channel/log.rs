@@ -90,6 +90,17 @@ struct CountedSegment<E> {
     has_ticket: bool,
 }
 
+impl<E> CountedSegment<E> {
+    /// Asserts that the flag agrees with the events, in debug builds. The events of a segment never change,
+    /// so the check after sealing and merging suffices.
+    fn check_tickets(&self) {
+        if cfg!(debug_assertions) {
+            let has_ticket = self.segment.tickets_after(0).next().is_some();
+            assert_eq!(self.has_ticket, has_ticket, "log: invariant 3");
+        }
+    }
+}
+
 impl<E> Log<E> {
     /// Creates a log for `capacity` unread events that retains the newest `retain` events. The
     /// greatest length of a segment depends on `retain`, or on `capacity` if nothing is retained.
@@ -192,11 +203,13 @@ impl<E> Log<E> {
     /// Turns the active segment, which must not be empty, into a shared segment.
     fn seal(&mut self) {
         let SegmentKey(first) = self.active_key();
-        self.segments.push_back(CountedSegment {
+        let sealed = CountedSegment {
             has_ticket: self.newest_ticketed >= first,
             segment: Segment::of(first, &mut self.active),
             readers: std::mem::take(&mut self.active_readers),
-        });
+        };
+        sealed.check_tickets();
+        self.segments.push_back(sealed);
         self.merge_back(self.segments.len() - 1);
     }
 
@@ -223,6 +236,7 @@ impl<E> Log<E> {
         if merged {
             before.readers += next.readers;
             before.has_ticket |= next.has_ticket;
+            before.check_tickets();
             self.segments.remove(at);
         }
         merged
@@ -301,9 +315,12 @@ impl<E> Log<E> {
 
     /// Asserts the invariants, for a log with `readers` readers.
     pub(crate) fn check(&self, readers: usize) {
-        // The check looks at every stored event, for its ticket.
-        let events = usize::try_from(self.tail + 1 - self.first()).unwrap_or(usize::MAX);
-        if !self.check_pace.is_due(events) {
+        assert!(self.active.len() < self.max_segment_len, "log: invariant 4");
+        // Each slot is checked while it is the last, and again when it is sealed.
+        let is_ticketed = self.newest_ticketed == self.tail;
+        let agrees = |slot: &Slot<E>| slot.ticket.is_some() == is_ticketed;
+        assert!(self.active.last().is_none_or(agrees), "log: invariant 3");
+        if !self.check_pace.is_due(self.segments.len(), 256) {
             return;
         }
         let readers_counted: usize = self.segments.iter().map(|counted| counted.readers).sum();
@@ -323,13 +340,8 @@ impl<E> Log<E> {
             next = counted.segment.last() + 1;
             let len = next - counted.segment.first();
             assert!(len <= self.max_segment_len as u64, "log: invariant 4");
-            let has_ticket = counted.segment.tickets_after(0).next().is_some();
-            assert_eq!(counted.has_ticket, has_ticket, "log: invariant 3");
         }
         assert_eq!(next, self.active_key().0, "log: invariant 1");
-        let has_ticket = self.active.iter().any(|slot| slot.ticket.is_some());
-        assert_eq!(has_ticket, self.newest_ticketed >= next, "log: invariant 3");
-        assert!(self.active.len() < self.max_segment_len, "log: invariant 4");
     }
 
     /// Returns the sequence number of the oldest stored event, or of the next event if none is stored.

@@ -13,7 +13,7 @@ impl<E> Machine<E> {
     fn check_invariants(&self) {
         self.turns.check();
         self.log.check(self.members.readers());
-        if !self.check_pace.is_due(self.members.len()) {
+        if !self.check_pace.is_due(self.members.len(), 64) {
             return;
         }
         self.members.check(self.log.retains());

@@ -1,5 +1,6 @@
 //! The futures.
 
+use std::cell::Cell;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -110,9 +111,9 @@ impl Called<'_> {
         ids: &[SubscriberId],
         permits: &mut Vec<Permit<Payload>>,
     ) -> Poll<Answer> {
-        let mut settled = None;
-        let answer = self.poll_once(cx, ids, permits, &mut settled);
-        if let Some(settled) = settled {
+        let settled = Cell::new(None);
+        let answer = self.poll_once(cx, ids, permits, &settled);
+        if let Some(settled) = settled.into_inner() {
             *self = Self::Settled(settled);
         }
         answer
@@ -124,7 +125,7 @@ impl Called<'_> {
         cx: &mut Context<'_>,
         ids: &[SubscriberId],
         permits: &mut Vec<Permit<Payload>>,
-        settled: &mut Option<future::Settled>,
+        settled: &Cell<Option<future::Settled>>,
     ) -> Poll<Answer> {
         let receipt = |result: Result<genevent::Receipt, NotifyError<Payload>>| match result {
             Ok(receipt) => receipt_of(&receipt, ids),
@@ -137,7 +138,7 @@ impl Called<'_> {
                 payload: error.into_event().0,
             },
             DeadlineError::Unanswered(error) => {
-                *settled = Some(error.settled());
+                settled.set(Some(error.settled()));
                 Answer::Unanswered {
                     receipt: Some(Box::new(receipt_of(error.receipt(), ids))),
                     pending: indices_of(error.waiting_for(), ids),
@@ -161,13 +162,29 @@ impl Called<'_> {
             },
             Err(_) => unreachable!("no handler asks"),
         };
-        let reserved = |result: Result<Permit<Payload>, ReserveError>| match result {
-            Ok(permit) => {
-                permits.push(permit);
-                Answer::Reserved
-            }
-            Err(ReserveError::Closed) => Answer::NothingReserved,
-            Err(_) => unreachable!("no handler asks"),
+        let stored_in_time = |result: Result<usize, DeadlineError<Payload>>| {
+            result.map_or_else(late, Answer::Stored)
+        };
+        let answered_in_time = |result: Result<genevent::Receipt, DeadlineError<Payload>>| {
+            result.map_or_else(late, |receipt| receipt_of(&receipt, ids))
+        };
+        let mut reserved_in_time =
+            |result: Result<Permit<Payload>, ReserveDeadlineError>| match result {
+                Ok(permit) => {
+                    permits.push(permit);
+                    Answer::Reserved
+                }
+                Err(ReserveDeadlineError::Closed) => Answer::NothingReserved,
+                Err(ReserveDeadlineError::NotReserved(error)) => Answer::NotReserved {
+                    pending: indices_of(error.waiting_for(), ids),
+                },
+                Err(_) => unreachable!("no handler asks"),
+            };
+        let reserved = |result: Result<Permit<Payload>, ReserveError>| {
+            reserved_in_time(result.map_err(|error| match error {
+                ReserveError::Closed => ReserveDeadlineError::Closed,
+                _ => unreachable!("no handler asks"),
+            }))
         };
         match self {
             Self::Notify(future) => Pin::new(future).poll(cx).map(stored),
@@ -178,54 +195,14 @@ impl Called<'_> {
             Self::SyncNotifyOwned(future) => Pin::new(future).poll(cx).map(receipt),
             Self::Reserve(future) => Pin::new(future).poll(cx).map(reserved),
             Self::ReserveOwned(future) => Pin::new(future).poll(cx).map(reserved),
-            Self::NotifyWithin(future) => future
-                .as_mut()
-                .poll(cx)
-                .map(|result| result.map_or_else(late, Answer::Stored)),
-            Self::ReserveWithin(future) => future.as_mut().poll(cx).map(|result| match result {
-                Ok(permit) => {
-                    permits.push(permit);
-                    Answer::Reserved
-                }
-                Err(ReserveDeadlineError::Closed) => Answer::NothingReserved,
-                Err(ReserveDeadlineError::NotReserved(error)) => Answer::NotReserved {
-                    pending: indices_of(error.waiting_for(), ids),
-                },
-                Err(_) => unreachable!("no handler asks"),
-            }),
-            Self::AckNotifyWithin(future) => {
-                let polled = future.as_mut().poll(cx);
-                polled.map(|result| result.map_or_else(late, |receipt| receipt_of(&receipt, ids)))
-            }
-            Self::SyncNotifyWithin(future) => {
-                let polled = future.as_mut().poll(cx);
-                polled.map(|result| result.map_or_else(late, |receipt| receipt_of(&receipt, ids)))
-            }
-            Self::NotifyOwnedWithin(future) => future
-                .as_mut()
-                .poll(cx)
-                .map(|result| result.map_or_else(late, Answer::Stored)),
-            Self::AckNotifyOwnedWithin(future) => {
-                let polled = future.as_mut().poll(cx);
-                polled.map(|result| result.map_or_else(late, |receipt| receipt_of(&receipt, ids)))
-            }
-            Self::SyncNotifyOwnedWithin(future) => {
-                let polled = future.as_mut().poll(cx);
-                polled.map(|result| result.map_or_else(late, |receipt| receipt_of(&receipt, ids)))
-            }
-            Self::ReserveOwnedWithin(future) => {
-                future.as_mut().poll(cx).map(|result| match result {
-                    Ok(permit) => {
-                        permits.push(permit);
-                        Answer::Reserved
-                    }
-                    Err(ReserveDeadlineError::Closed) => Answer::NothingReserved,
-                    Err(ReserveDeadlineError::NotReserved(error)) => Answer::NotReserved {
-                        pending: indices_of(error.waiting_for(), ids),
-                    },
-                    Err(_) => unreachable!("no handler asks"),
-                })
-            }
+            Self::NotifyWithin(future) => future.as_mut().poll(cx).map(stored_in_time),
+            Self::NotifyOwnedWithin(future) => future.as_mut().poll(cx).map(stored_in_time),
+            Self::AckNotifyWithin(future) => future.as_mut().poll(cx).map(answered_in_time),
+            Self::AckNotifyOwnedWithin(future) => future.as_mut().poll(cx).map(answered_in_time),
+            Self::SyncNotifyWithin(future) => future.as_mut().poll(cx).map(answered_in_time),
+            Self::SyncNotifyOwnedWithin(future) => future.as_mut().poll(cx).map(answered_in_time),
+            Self::ReserveWithin(future) => future.as_mut().poll(cx).map(reserved_in_time),
+            Self::ReserveOwnedWithin(future) => future.as_mut().poll(cx).map(reserved_in_time),
             Self::Settled(future) => Pin::new(future)
                 .poll(cx)
                 .map(|receipt| receipt_of(&receipt, ids)),
