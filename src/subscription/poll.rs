@@ -16,8 +16,6 @@ use crate::channel::ticket::AckLevel;
 use crate::channel::ticket::Ticket;
 #[cfg(feature = "rt")]
 use crate::subscriber_id::SubscriberKind;
-#[cfg(feature = "rt")]
-use crate::util::coop;
 use crate::util::panic_guard::drop_caught;
 
 impl<E: Clone> Stream for Subscription<E> {
@@ -97,7 +95,7 @@ impl<E: Clone> Subscription<E> {
             if report_missed && self.missed_before_next > 0 {
                 // A reader that gets only losses must yield to other tasks, too.
                 #[cfg(feature = "rt")]
-                ready!(coop::poll_budget(&mut Context::from_waker(cx.waker())));
+                ready!(self.poll_coop(cx));
                 return Poll::Ready(Some(Received::Missed(self.take_missed())));
             }
             let more = self.poll_ahead(cx);

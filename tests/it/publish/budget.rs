@@ -116,22 +116,41 @@ async fn missed_events_cost_no_coop_budget() {
 
 #[tokio::test(flavor = "current_thread")]
 async fn losses_alone_cost_coop_budget() {
-    let manager = EventManager::new(1);
-    let mut reader = manager.subscribe_with(Overflow::DropOldest).with_missed();
+    let manager = EventManager::builder().capacity(1).retain(1).build();
+    let newest = SubscribeOptions::from(Overflow::DropOldest).window(1);
     manager.try_notify(0).unwrap();
-    // Begins with a full coop budget.
-    tokio::task::yield_now().await;
-    poll_fn(|cx| {
-        // Each poll finds that the next event was overwritten meanwhile.
-        let lost = (1..BACKLOG).take_while(|&n| {
-            manager.try_notify(n).unwrap();
-            reader.poll_next_unpin(cx).is_ready()
-        });
-        let lost = lost.count();
-        assert!(lost < BACKLOG - 1, "the reader never yields");
-        Poll::Ready(())
-    })
-    .await;
+    let upstream = manager.subscribe_with(newest.clone());
+    let plain = |options| manager.subscribe_with(options).with_missed();
+    let filtered = manager.subscribe_filter_with(newest.clone(), |_| true);
+    let keyed = manager.topics(|_| 0).subscribe_with(0, newest.clone());
+    let staged = newest.clone().after(upstream.id());
+    for (kind, mut reader) in [
+        ("plain", plain(newest.clone()).boxed()),
+        ("replaying", plain(newest.clone().replay(1)).boxed()),
+        ("stage", plain(staged).boxed()),
+        ("filtered", filtered.with_missed().boxed()),
+        ("keyed", keyed.with_missed().boxed()),
+    ] {
+        manager.try_notify(0).unwrap();
+        // Begins with a full coop budget.
+        tokio::task::yield_now().await;
+        poll_fn(|cx| {
+            // Each poll finds that the next event was overwritten meanwhile.
+            let lost = (1..BACKLOG).take_while(|&n| {
+                manager.try_notify(n).unwrap();
+                let lost = reader.poll_next_unpin(cx);
+                assert!(!matches!(lost, Poll::Ready(None)), "{kind}");
+                lost.is_ready()
+            });
+            let lost = lost.count();
+            assert!(
+                (1_900..=2_400).contains(&lost),
+                "{kind} yields after {lost}"
+            );
+            Poll::Ready(())
+        })
+        .await;
+    }
 }
 
 #[tokio::test(flavor = "current_thread")]

@@ -119,7 +119,6 @@ impl Called<'_> {
         answer
     }
 
-    #[expect(clippy::too_many_lines, reason = "a case for each kind of future")]
     fn poll_once(
         &mut self,
         cx: &mut Context<'_>,
