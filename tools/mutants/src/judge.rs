@@ -18,20 +18,23 @@ const LONG: Duration = Duration::from_millis(1_500);
 const FIRST: Duration = Duration::from_millis(300);
 const MOST: Duration = Duration::from_secs(6);
 
-/// Prints the unnoticed mutants of `judged`, and returns their number.
+/// Prints the unnoticed mutants of `judged` and the progress, and returns their number.
 pub(crate) fn missed(
     tree: &Path,
     tests: &[Test],
     judged: &BTreeSet<usize>,
     mutants: &[Mutant],
 ) -> usize {
-    let left = Mutex::new(judged.iter().copied());
+    let left = Mutex::new(judged.iter().copied().enumerate());
     let missed = AtomicUsize::new(0);
     in_parallel(|_| {
         loop {
-            let Some(id) = left.lock().unwrap().next() else {
+            let Some((index, id)) = left.lock().unwrap().next() else {
                 return;
             };
+            if index % 100 == 0 {
+                println!("{index} judged, next {}", mutants[id].name);
+            }
             if !is_noticed(tree, tests, id) {
                 println!("missed: {}", mutants[id].name);
                 missed.fetch_add(1, Ordering::Relaxed);
