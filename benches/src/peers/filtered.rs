@@ -1,5 +1,7 @@
 //! Readers that want 1 event in 100.
 
+use std::collections::HashMap;
+
 use futures::future::{Ready, ready};
 use futures::stream::{Filter, StreamExt};
 use genevent::{EventManager, Subscription, error::NotifyError};
@@ -123,6 +125,30 @@ impl<const ONE_IN: u64> Fanout<u64> for OurTopics<ONE_IN> {
     async fn send(&mut self, event: u64) {
         if let Err(NotifyError::Closed(_)) = self.0.notify(event).await {
             unreachable!("the manager stays open");
+        }
+    }
+}
+
+/// genevent, with a manager for each key: the events of different keys have no common order.
+pub(crate) struct OurManagers<const ONE_IN: u64>(HashMap<u64, EventManager<u64>>);
+
+impl<const ONE_IN: u64> Fanout<u64> for OurManagers<ONE_IN> {
+    const NAME: &'static str = "genevent, a manager per key";
+
+    type Reader = Subscription<u64>;
+
+    fn open(load: &Load) -> (Self, Vec<Self::Reader>) {
+        let manager = |key| (key, EventManager::new(load.capacity));
+        let managers: HashMap<_, _> = (0..ONE_IN).map(manager).collect();
+        let readers =
+            (0..load.subscribers).map(|index| managers[&(index as u64 % ONE_IN)].subscribe());
+        let readers = readers.collect();
+        (Self(managers), readers)
+    }
+
+    async fn send(&mut self, event: u64) {
+        if let Err(NotifyError::Closed(_)) = self.0[&(event % ONE_IN)].notify(event).await {
+            unreachable!("the managers stay open");
         }
     }
 }

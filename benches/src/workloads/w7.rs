@@ -40,6 +40,7 @@ fn peers<const ONE_IN: u64>() -> Vec<Peer> {
     vec![
         peer::<filtered::OursBefore<ONE_IN>, ONE_IN>(Kind::Ours),
         peer::<filtered::OurTopics<ONE_IN>, ONE_IN>(Kind::Ours),
+        peer::<filtered::OurManagers<ONE_IN>, ONE_IN>(Kind::Ours),
         peer::<filtered::Ours<ONE_IN>, ONE_IN>(Kind::Ours),
         peer::<ByReaders<broadcast::Lossless<u64>, ONE_IN>, ONE_IN>(Kind::Peer),
         peer::<ByReaders<broadcast::LosslessStream<u64>, ONE_IN>, ONE_IN>(Kind::Peer),
