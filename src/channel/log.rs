@@ -373,4 +373,24 @@ mod tests {
         assert!(log.segments.capacity() <= LONG);
         assert!(log.active.capacity() <= log.max_segment_len);
     }
+
+    #[test]
+    fn events_taken_one_by_one_are_merged_into_long_segments() {
+        const EVENTS: u64 = 2_000;
+        let mut log = Log::new(1_024, 0);
+        let mut effects = Effects::new();
+        log.add_reader();
+        let mut fast = log.add_reader();
+        for position in 0..EVENTS {
+            log.append((), None);
+            let index = log.advance(&mut fast, position, &mut effects);
+            assert_eq!(log.segment_at(index).last(), position + 1);
+        }
+        let longest = log.max_segment_len as u64;
+        let lengths = (log.segments.iter()).map(|counted| &counted.segment);
+        let lengths: Vec<_> = lengths.map(|s| s.last() + 1 - s.first()).collect();
+        assert_eq!(lengths.iter().sum::<u64>(), EVENTS);
+        assert!(lengths.iter().all(|len| *len <= longest), "{lengths:?}");
+        assert!(lengths.len() <= 16, "{lengths:?}");
+    }
 }

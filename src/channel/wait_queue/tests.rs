@@ -69,3 +69,17 @@ fn a_revoked_place_keeps_the_rank_of_its_publisher() {
     queue.grant_front();
     assert!(queue.take_place(keys[2]) && !queue.take_place(keys[3]));
 }
+
+#[test]
+fn a_publisher_waits_again_in_the_place_of_its_tombstone() {
+    let mut queue = WaitQueue::default();
+    let first = sleep(&mut queue);
+    let second = sleep(&mut queue);
+    let _ = queue.grant_polled(Some(second), Request::Event);
+    assert_eq!((queue.tombstones, queue.len()), (1, 2));
+    queue.revoke_last();
+    assert_eq!((queue.tombstones, queue.displaced), (0, 0));
+    assert_eq!((queue.len(), queue.index(second)), (2, Some(1)));
+    queue.grant_front();
+    assert!(queue.take_place(first));
+}

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use futures::FutureExt;
-use genevent::error::{FollowUpError, NotifyError, ReserveError, TryNotifyError};
+use genevent::error::{FollowUpError, NotifyError, ReserveError, TryNextError, TryNotifyError};
 use genevent::{EventManager, Received};
 
 use crate::drive::{now, read};
@@ -45,6 +45,19 @@ fn subscriptions_show_name_and_unread_events() {
 
     shows(&Received::Event(Opaque), "Event(..)");
     shows(&Received::<Opaque>::Missed(3), "Missed(3)");
+}
+
+#[test]
+fn a_receipt_shows_who_did_not_finish() {
+    let manager = EventManager::<Opaque>::new(4);
+    let reader = manager.subscribe();
+    let mut done = manager.sync_notify(Opaque);
+    assert!((&mut done).now_or_never().is_none());
+    drop(reader);
+    let receipt = format!("{:?}", now(done).unwrap());
+    assert!(receipt.contains("unfinished: [Unfinished {"), "{receipt}");
+    let receipt = format!("{:?}", now(manager.sync_notify(Opaque)).unwrap());
+    assert!(receipt.contains("unfinished: []"), "{receipt}");
 }
 
 #[test]
@@ -123,6 +136,8 @@ fn error_messages_are_readable() {
     says(&NotifyError::WouldDeadlock(Opaque), deadlock);
     says(&TryNotifyError::Closed(Opaque), closed);
     says(&FollowUpError::Closed(Opaque), closed);
+    says(&TryNextError::Empty, "no event is ready");
+    says(&TryNextError::Ended, "the stream has ended");
     let other_type = "the manager publishes events of another type";
     says(&FollowUpError::OtherType(Opaque), other_type);
 }

@@ -10,10 +10,14 @@ use genevent::error::{NotifyError, WouldDeadlock};
 use genevent::handler::{CallError, SwapError};
 use genevent::test_util::Probe;
 use genevent::{
-    EventManager, Handled, Handler, HandlerOptions, HandlerRef, Restart, StopReason, handler_fn,
+    EventManager, Handled, Handler, HandlerOptions, HandlerRef, Restart, StopReason,
+    SubscribeOptions, handler_fn,
 };
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
+use tokio_test::task;
+
+use crate::drive::{read, waits};
 
 /// Records events and its end.
 struct Log {
@@ -55,6 +59,30 @@ async fn settle() {
     for _ in 0..20 {
         yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn a_call_between_events_delays_no_stage() {
+    let (manager, handler, _diary) = added();
+    let mut stage = manager.subscribe_with(SubscribeOptions::new().after(handler.id()));
+    manager.try_notify(1).unwrap();
+    let (go, gate) = gate();
+    let mut call = task::spawn(handler.call_async(|log| {
+        Box::pin(async move {
+            gate.await;
+            log.seen.len()
+        })
+    }));
+    assert!(call.poll().is_pending());
+    manager.try_notify(2).unwrap();
+    assert!(waits(&mut stage));
+    settle().await;
+    assert_eq!(read(&mut stage), Some(1));
+    assert!(waits(&mut stage));
+    go.send(()).unwrap();
+    assert_eq!(call.await, Ok(1));
+    settle().await;
+    assert_eq!(read(&mut stage), Some(2));
 }
 
 #[tokio::test]

@@ -105,6 +105,18 @@ async fn a_removal_precedes_newer_backlog_events() {
 }
 
 #[tokio::test]
+async fn a_handler_is_disconnected_once() {
+    for filtered in [false, true] {
+        let (manager, handler, _go) = holding(options(2, filtered)).await;
+        assert!(manager.disconnect(handler.id()));
+        // The handler is listed until its task ends.
+        assert!(!manager.disconnect(handler.id()));
+        assert_eq!(handler.stopped().await, StopReason::Aborted);
+        assert!(!manager.disconnect(handler.id()));
+    }
+}
+
+#[tokio::test]
 async fn an_ended_owner_precedes_newer_backlog_events() {
     for filtered in [false, true] {
         let (owner, gone) = oneshot::channel::<()>();

@@ -15,7 +15,8 @@ use genevent::error::{
 };
 use genevent::handler::{CallError, RemoveError, SwapError, TrySwapError};
 use genevent::{
-    EventManager, Handled, Handler, HandlerRef, StopReason, WeakEventManager, handler_fn,
+    EventManager, Handled, Handler, HandlerOptions, HandlerRef, StopReason, SubscribeOptions,
+    WeakEventManager, handler_fn,
 };
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
@@ -106,6 +107,23 @@ async fn sync_notify_inside_returns_the_event() {
         [1],
         "nothing was stored"
     );
+}
+
+#[tokio::test]
+async fn an_observer_may_wait_for_acknowledgements() {
+    let manager = EventManager::new(8);
+    let (observer, seen) = inside(&manager, async |manager| {
+        assert_eq!(manager.sync_notify(2).await.unwrap().acked(), 0);
+        assert_eq!(manager.ack_notify(3).await.unwrap().acked(), 0);
+    });
+    let options = SubscribeOptions::new().observer();
+    let options = HandlerOptions::new("observer").subscribe(options);
+    let handler = manager.add_handler_with(options, observer).unwrap();
+    assert_eq!(manager.notify(1).await, Ok(1));
+    // The call comes after event 1, and the removal after the events published meanwhile.
+    handler.call(|_| ()).await.unwrap();
+    assert!(handler.remove().await.is_ok());
+    assert_eq!(seen.try_iter().collect::<Vec<_>>(), [1, 2, 3]);
 }
 
 #[tokio::test]

@@ -182,12 +182,20 @@ async fn until_pending(mut stream: impl Stream<Item = usize> + Unpin) -> usize {
 
 #[tokio::test(flavor = "current_thread")]
 async fn coop_budget_allows_two_thousand_events() {
-    let manager = EventManager::new(BACKLOG);
+    let manager = EventManager::builder()
+        .capacity(BACKLOG)
+        .retain(BACKLOG)
+        .build();
     let plain = manager.subscribe();
     let filtered = manager.subscribe_filter(|_| true);
     publish_backlog(&manager);
-    for taken in [until_pending(plain).await, until_pending(filtered).await] {
-        assert!((1_900..=2_400).contains(&taken), "{taken}");
+    let replaying = manager.subscribe_with(SubscribeOptions::new().replay(BACKLOG));
+    for (kind, taken) in [
+        ("plain", until_pending(plain).await),
+        ("filtered", until_pending(filtered).await),
+        ("replaying", until_pending(replaying).await),
+    ] {
+        assert!((1_900..=2_400).contains(&taken), "{kind}: {taken}");
     }
 }
 

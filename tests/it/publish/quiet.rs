@@ -3,10 +3,11 @@
 #[cfg(feature = "rt")]
 mod handlers;
 
+use futures::FutureExt;
 use genevent::{EventManager, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready, assert_ready_eq, task};
 
-use crate::drive::{now, read, waits};
+use crate::drive::{now, read, waits, with_counted_waker};
 
 #[test]
 fn quiet_is_ready_at_once_while_nothing_goes_on() {
@@ -237,4 +238,17 @@ fn several_wait_for_quiet_beside_other_waits() {
         assert_ready_eq!(quiet.poll(), Ok(()));
     }
     assert!(!closed.is_woken() && !third.is_woken());
+}
+
+#[test]
+fn a_dropped_wait_for_quiet_leaves_no_waker_behind() {
+    let manager = EventManager::new(4);
+    let _reader = manager.subscribe();
+    manager.try_notify(1).unwrap();
+    let mut quiet = manager.quiet();
+    let ((), wakers_left) = with_counted_waker(|cx| {
+        assert!(quiet.poll_unpin(cx).is_pending());
+        drop(quiet);
+    });
+    assert_eq!(wakers_left, 0);
 }

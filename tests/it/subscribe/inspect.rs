@@ -208,6 +208,8 @@ fn every_public_type_is_debug_for_any_event() {
     assert!(shown(&manager.stop()).starts_with("Stop"));
     assert!(shown(&manager.closed()).starts_with("Closed"));
     assert!(shown(&manager.wait_for_subscribers(1)).starts_with("WaitForSubscribers"));
+    assert!(shown(&reader.disconnected()).starts_with("Disconnected"));
+    assert!(shown(&reader.next()).starts_with("Next"));
     assert!(shown(&manager.subscribers()[0]).starts_with("SubscriberInfo"));
     assert_eq!(shown(&reader.id()), "SubscriberId(1)");
     assert!(shown(&SubscribeOptions::new()).starts_with("SubscribeOptions"));

@@ -220,6 +220,23 @@ async fn unacked_deliveries_bound_the_keys() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn many_keys_are_told_apart() {
+    let manager = EventManager::new(1_000);
+    let unbounded = SubscribeOptions::new().max_unacked(usize::MAX);
+    let jobs = manager.subscribe_with(unbounded).deliveries();
+    let mut quiet = jobs.debounce_acked(DURATION, |n| n % 500);
+    for n in 0..1_000 {
+        manager.notify(n).await.unwrap();
+    }
+    take_all(&mut quiet).await;
+    assert_eq!(quiet.waiting(), 500);
+    advance(DURATION).await;
+    for n in 500..1_000 {
+        assert_eq!(quiet.next().await.unwrap().ack(), n);
+    }
+}
+
 /// A million keys: each is held once, and gone when it was yielded.
 #[tokio::test(start_paused = true)]
 async fn countless_keys_come_and_go() {

@@ -286,3 +286,19 @@ async fn the_registry_can_be_watched_inside_an_event() {
     registry.create("a").await.unwrap();
     assert_eq!(story.await.unwrap(), [".", "+a", "+b", "-a"]);
 }
+
+#[tokio::test]
+async fn a_nack_settles_the_change_in_flight() {
+    let registry = new_registry();
+    let mut watch = registry.watch();
+    assert_eq!(so_far(&mut watch).await, ["."]);
+    registry.create("a").await.unwrap();
+    let mut flushed = task::spawn(registry.flush());
+    assert_pending!(flushed.poll());
+    assert_eq!(in_short(&watch.next().await.unwrap()), "+a");
+    let_other_tasks_run().await;
+    assert_pending!(flushed.poll());
+    watch.nack("the view is full");
+    let_other_tasks_run().await;
+    assert_ready!(flushed.poll());
+}

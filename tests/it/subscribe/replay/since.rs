@@ -1,5 +1,7 @@
 //! `replay_since`: a reader goes on where an earlier one stopped, and learns what it cannot have.
 
+use std::task::Poll;
+
 use futures::StreamExt;
 use futures::executor::block_on;
 use futures::stream::FusedStream;
@@ -7,7 +9,7 @@ use genevent::error::TryNextError;
 use genevent::{Overflow, Received};
 
 use super::{SIZES, publish, replay, retaining, since};
-use crate::drive::{read, read_all, waits};
+use crate::drive::{read, read_all, waits, with_counted_waker};
 
 #[test]
 fn events_after_a_number_are_replayed_or_counted_as_missed() {
@@ -108,6 +110,26 @@ fn try_next_tells_missed_events_also_without_an_event_to_read() {
     assert_eq!([plain.try_next(), plain.try_next()], told);
     for mut stream in [filtered.with_missed(), keyed.with_missed()] {
         assert_eq!([stream.try_next(), stream.try_next()], told);
+    }
+}
+
+#[test]
+fn a_loss_without_an_event_leaves_no_waker_behind() {
+    let manager = retaining(2);
+    publish(&manager, 1..=5);
+    manager.clear_retained();
+    let topics = manager.topics(|n| n % 2);
+    let plain = manager.subscribe_with(since(2)).with_missed();
+    let filtered = manager.subscribe_filter_with(since(2), |_| true);
+    let keyed = topics.subscribe_with(0, since(2));
+    for mut stream in [
+        plain.boxed(),
+        filtered.with_missed().boxed(),
+        keyed.with_missed().boxed(),
+    ] {
+        let (missed, wakers_left) = with_counted_waker(|cx| stream.poll_next_unpin(cx));
+        assert_eq!(missed, Poll::Ready(Some(Received::Missed(3))));
+        assert_eq!(wakers_left, 0);
     }
 }
 
