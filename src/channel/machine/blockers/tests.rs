@@ -144,3 +144,16 @@ fn blocking_queues_and_readers_are_counted_apart() {
     assert_eq!((blockers.readers(), blockers.queues(&members)), (1, vec![]));
     blockers.check(&members);
 }
+
+#[test]
+fn memory_is_given_back_once_few_members_are_left() {
+    let (mut blockers, mut members) = blocked(&[None; 1_000]);
+    let start = Instant::now();
+    blockers.start_clocks(&mut members, |_, _| true, || start);
+    for number in 1..=1_000 {
+        blockers.unblock(number, &mut members);
+    }
+    blockers.give_back(0);
+    assert!(blockers.numbers.capacity() <= MIN_CAPACITY);
+    assert!(blockers.waited.capacity() <= MIN_CAPACITY);
+}
