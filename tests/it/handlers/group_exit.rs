@@ -5,7 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use genevent::handler::{AddHandlerError, HandlerFn};
 use genevent::{EventManager, HandlerGroup, HandlerOptions, Restart, handler_fn};
+use tokio::sync::oneshot;
 use tokio::task::yield_now;
+use tokio_test::task;
+
+use crate::drive::now;
 
 type Quiet = HandlerFn<fn(&u32)>;
 
@@ -55,4 +59,50 @@ async fn a_group_of_a_closed_manager_returns_the_handler() {
     yield_now().await;
     manager.close();
     comes_too_late(&group);
+}
+
+#[tokio::test]
+async fn an_owner_ends_its_own_handler_of_a_group() {
+    let manager = EventManager::new(8);
+    let group = manager.handler_group("group").unwrap();
+    let mut owners = Vec::new();
+    for name in ["a", "b", "c"] {
+        let (owner, gone) = oneshot::channel::<()>();
+        let options = HandlerOptions::new(name).owner(gone);
+        group.add_handler_with(options, quiet()).unwrap();
+        owners.push(owner);
+    }
+    assert!(manager.sync_notify(1).await.unwrap().all_acked());
+    drop(owners.remove(1));
+    for _ in 0..10 {
+        yield_now().await;
+    }
+    assert_eq!(group.which_handlers(), ["a", "c"]);
+}
+
+#[test]
+fn a_group_that_is_dropped_between_events_answers_once() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = runtime.unwrap();
+    let manager = EventManager::new(8);
+    let mut reader = manager.subscribe();
+    let group = runtime.block_on(async {
+        let group = manager.handler_group("group").unwrap();
+        group.add_handler("a", quiet()).unwrap();
+        group.add_handler("b", quiet()).unwrap();
+        group
+    });
+    let mut done = task::spawn(manager.sync_notify(1));
+    assert!(done.poll().is_pending());
+    runtime.block_on(async {
+        for _ in 0..10 {
+            yield_now().await;
+        }
+    });
+    drop(runtime);
+    assert!(group.which_handlers().is_empty());
+    assert!(done.poll().is_pending(), "the reader is waited for");
+    assert_eq!(now(reader.next()), Some(1));
+    reader.ack();
+    assert_eq!(now(done.into_inner()).unwrap().acked(), 3);
 }

@@ -127,6 +127,53 @@ async fn a_follow_up_disconnects_no_overdue_subscriber() {
     assert_eq!((plain.len(), filtered.len()), (2, 2), "as they were left");
 }
 
+/// A manager with a full window of two.
+fn full_window() -> (EventManager<u32>, Subscription<u32>) {
+    let manager = EventManager::new(2);
+    let reader = manager.subscribe_with(at_most(5));
+    for event in [1, 2] {
+        manager.try_notify(event).unwrap();
+    }
+    (manager, reader)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_that_caught_up_is_not_overdue() {
+    let (manager, mut reader) = full_window();
+    let permit = manager.reserve().await.unwrap();
+    assert_next!(reader, 1).now();
+    let mut waiting = task::spawn(manager.notify(3));
+    assert_pending!(waiting.poll());
+    assert_next!(reader, 2).now();
+    drop(waiting);
+    assert_eq!((reader.follow_up(4), reader.follow_up(5)), (Ok(1), Ok(1)));
+    assert_eq!(permit.notify(6), 1);
+    assert_eq!((reader.len(), cause(&reader)), (3, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_with_room_for_the_permit_alone_stays_overdue() {
+    let (manager, mut reader) = full_window();
+    let permit = manager.reserve().await.unwrap();
+    assert_next!(reader, 1).now();
+    assert_eq!(reader.follow_up(3), Ok(1));
+    assert_eq!(permit.notify(4), 0);
+    assert_eq!(manager.subscriber_count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_overdue_once_the_permit_is_back() {
+    let (manager, mut reader) = full_window();
+    let permit = manager.reserve().await.unwrap();
+    assert_next!(reader, 1).now();
+    drop(permit);
+    assert_next!(reader, 2).now();
+    let permit = reserve(&manager);
+    assert_eq!((reader.follow_up(3), reader.follow_up(4)), (Ok(1), Ok(1)));
+    assert_eq!(permit.notify(5), 1);
+    assert_eq!((reader.len(), cause(&reader)), (3, None));
+}
+
 #[tokio::test(start_paused = true)]
 async fn storing_settles_unread_events_as_dropped() {
     let manager = EventManager::new(1);

@@ -182,3 +182,37 @@ async fn a_handler_that_is_stuck_in_terminate_is_named() {
     assert_eq!(names(late.waiting_for()), ["endless"]);
     assert_eq!(late.receipt().acked(), 1);
 }
+
+#[tokio::test]
+async fn handlers_are_named_for_their_own_events_only() {
+    let manager = EventManager::new(4);
+    let (group, go, _gated) = gated(&manager);
+    let mut reader = manager.subscribe();
+    let mut first = Box::pin(manager.sync_notify(1));
+    assert!(poll!(&mut first).is_pending());
+    let mut second = Box::pin(manager.sync_notify(2));
+    assert!(poll!(&mut second).is_pending());
+    group.add_handler("late", handler_fn(|_: &u32| ())).unwrap();
+    assert_eq!(manager.notify(3).await, Ok(5));
+    let is_unread = |info: &SubscriberInfo| info.unread();
+    let unread = |stats: genevent::Stats| stats.subscribers().iter().map(is_unread).collect();
+    let numbers: Vec<_> = unread(manager.stats());
+    assert_eq!(numbers, [3, 3, 3, 1, 3], "the late one before the reader");
+    assert_eq!(
+        names(&second.waiting_for().unwrap()),
+        ["first", "gated", "last"]
+    );
+
+    // The group handles event 2, and has finished event 1.
+    go.add_permits(1);
+    for _ in 0..10 {
+        yield_now().await;
+    }
+    assert_eq!(first.waiting_for().unwrap()[0].id(), reader.id());
+    assert_eq!(first.waiting_for().unwrap().len(), 1);
+    assert!(manager.stats().leaving().is_empty());
+    assert_eq!(reader.next().await, Some(1));
+    go.add_permits(2);
+    drop(reader);
+    manager.flush().await.unwrap();
+}

@@ -194,3 +194,21 @@ async fn a_refused_wait_keeps_no_waker() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn a_flush_that_does_not_wait_for_the_handler_goes_on_inside() {
+    let manager = EventManager::new(4);
+    let mut reader = manager.subscribe();
+    manager.try_notify(0).unwrap();
+    let earlier = manager.clone();
+    let mut flush = async move { earlier.flush().await.is_ok() }.boxed();
+    assert!((&mut flush).now_or_never().is_none());
+    let (tell, told) = oneshot::channel();
+    let (handler, _seen) = inside(&manager, async move |_| tell.send(flush.await).unwrap());
+    manager.add_handler("inside", handler).unwrap();
+    manager.notify(1).await.unwrap();
+    yield_now().await;
+    assert_eq!(reader.next().await, Some(0));
+    reader.ack();
+    assert_eq!(told.await, Ok(true));
+}
