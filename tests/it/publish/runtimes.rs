@@ -7,7 +7,7 @@ use genevent::{EventManager, Subscription};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
 use tokio::time::timeout;
-use tokio_test::{assert_pending, task};
+use tokio_test::{assert_pending, assert_ready_eq, task};
 
 use crate::drive::now;
 
@@ -150,4 +150,26 @@ fn a_runtime_rests_while_publishers_of_another_wait() {
     // The runtime is driven no further, and is not dropped.
     runtime.block_on(async { reader.next().await.unwrap() });
     assert!(other.join().unwrap());
+}
+
+#[test]
+fn a_runtime_in_which_no_publisher_waits_watches_no_grants() {
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    let manager = EventManager::new(2);
+    let mut reader = manager.subscribe();
+    manager.try_notify(0).unwrap();
+    manager.try_notify(1).unwrap();
+    runtime.block_on(async {
+        let mut quitter = task::spawn(manager.notify(2));
+        assert_pending!(quitter.poll());
+    });
+    let mut kept = task::spawn(manager.notify(2));
+    assert_pending!(kept.poll());
+    assert_eq!(now(reader.next()), Some(0));
+    assert!(kept.is_woken());
+    // Reading would make room, but only a runtime can watch the granted place meanwhile.
+    let mut other = task::spawn(manager.notify(3));
+    assert_pending!(other.poll());
+    assert!(other.is_woken());
+    assert_ready_eq!(other.poll(), Ok(1));
 }

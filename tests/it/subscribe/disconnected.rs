@@ -244,3 +244,19 @@ struct Counted;
 impl std::task::Wake for Counted {
     fn wake(self: std::sync::Arc<Self>) {}
 }
+
+#[test]
+fn a_disconnect_settles_every_unread_event_of_a_filter() {
+    // Settled in batches of 64 events.
+    for unread in [1, 63, 64, 65, 127, 128, 129] {
+        let manager = EventManager::new(200);
+        let reader = manager.subscribe_filter(|_| true);
+        let publish = |n| task::spawn(manager.sync_notify(n));
+        let mut all: Vec<_> = (0..unread).map(publish).collect();
+        assert!(all.iter_mut().all(|done| done.poll().is_pending()));
+        assert!(manager.disconnect(reader.id()));
+        for mut done in all {
+            assert_eq!(assert_ready!(done.poll()).unwrap().dropped(), 1);
+        }
+    }
+}

@@ -166,3 +166,20 @@ async fn an_ended_group_ends_handlers_whose_owner_is_gone_before_they_were_reach
         manager.stop().await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn handlers_leave_in_any_order() {
+    for step in [1, 2, 3, 4] {
+        let manager = EventManager::<u32>::new(4);
+        let group = manager.handler_group("group").unwrap();
+        for name in 0..5 {
+            let handler = handler_fn(|_: &u32| ());
+            group.add_handler(name.to_string(), handler).unwrap();
+        }
+        for n in 0..5 {
+            let name = (n * step + 2) % 5;
+            assert!(group.remove_handler(&name.to_string()).await);
+            assert_eq!(manager.notify(1).await, Ok(4 - n));
+        }
+    }
+}

@@ -216,3 +216,19 @@ async fn handlers_are_named_for_their_own_events_only() {
     drop(reader);
     manager.flush().await.unwrap();
 }
+
+#[tokio::test]
+async fn an_event_in_flight_is_not_for_a_later_handler() {
+    let manager = EventManager::new(4);
+    let (group, _go, _gated) = gated(&manager);
+    manager.notify(1).await.unwrap();
+    yield_now().await;
+    let late = group.add_handler("late", handler_fn(|_: &u32| ())).unwrap();
+    let stats = manager.stats();
+    let late = stats
+        .subscribers()
+        .iter()
+        .find(|info| info.id() == late.id());
+    let late = late.unwrap();
+    assert_eq!((late.unread(), late.unacked()), (0, 0));
+}
