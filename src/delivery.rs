@@ -228,7 +228,7 @@ impl<E, S: AnySubscription + fmt::Debug> fmt::Debug for Deliveries<E, S> {
 
 /// An event with its explicit acknowledgement.
 ///
-/// A delivery dereferences to the event. [`ack`](Self::ack) acknowledges the event. Dropping the delivery
+/// A delivery dereferences to the event, and can be compared with an event. [`ack`](Self::ack) acknowledges the event. Dropping the delivery
 /// discards the event: the receipt lists the subscriber in [`unfinished`](crate::Receipt::unfinished).
 /// [`nack`](Self::nack) reports the event as failed, with a reason. Deliveries can be settled in any order,
 /// from any task or thread, and after the stream is dropped.
@@ -249,7 +249,8 @@ impl<E, S: AnySubscription + fmt::Debug> fmt::Debug for Deliveries<E, S> {
 ///
 /// let one = jobs.next().now_or_never().flatten().unwrap();
 /// let two = jobs.next().now_or_never().flatten().unwrap();
-/// assert_eq!((*one, two.seq()), ("first", 2));
+/// assert!(one == "first" && two == "second");
+/// assert_eq!((one.seq(), two.seq()), (1, 2));
 ///
 /// two.ack(); // out of order
 /// assert!(second.now_or_never().unwrap().unwrap().all_acked());
@@ -380,6 +381,13 @@ impl<E> Deref for Delivery<E> {
 
     fn deref(&self) -> &E {
         &self.event
+    }
+}
+
+/// Compares the event: `delivery == event`, and `assert_next!(deliveries, event)`.
+impl<E: PartialEq> PartialEq<E> for Delivery<E> {
+    fn eq(&self, event: &E) -> bool {
+        **self == *event
     }
 }
 

@@ -60,7 +60,7 @@
 /// let manager = EventManager::new(8);
 /// let mut orders = manager.subscribe().deliveries();
 /// manager.try_notify("tea").unwrap();
-/// assert_next!(orders, matches order if *order == "tea" => order.ack()).now();
+/// assert_next!(orders, "tea").now().ack();
 /// assert_eq!(orders.unacked(), 0);
 /// ```
 ///

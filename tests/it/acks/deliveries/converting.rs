@@ -4,6 +4,7 @@ use std::panic::catch_unwind;
 
 use futures::Stream;
 use futures::stream::FusedStream;
+use genevent::test_util::assert_next;
 use genevent::{EndReason, EventManager, SubscribeOptions};
 use tokio_test::{assert_pending, assert_ready, task};
 
@@ -21,6 +22,18 @@ fn map_keeps_acknowledgement_and_sequence_number() {
     assert_pending!(done.poll());
     assert_eq!(job.ack(), 40);
     assert!(assert_ready!(done.poll()).unwrap().all_acked());
+}
+
+#[test]
+fn a_delivery_is_compared_with_an_event() {
+    let manager = EventManager::new(4);
+    let mut jobs = manager.subscribe().deliveries();
+    let mut even = manager.subscribe_filter(|n| n % 2 == 0).deliveries();
+    manager.try_notify(4).unwrap();
+    assert_eq!(next(&mut jobs), 4);
+    assert_ne!(next(&mut even), 5);
+    manager.try_notify(6).unwrap();
+    assert_eq!(assert_next!(jobs, 6).now().ack(), 6);
 }
 
 #[test]
