@@ -184,3 +184,5 @@ impl<E> fmt::Debug for NotStored<E> {
 }
 
 impl<E> Error for DeadlineError<E> {}
+
+impl<E> Error for NotStored<E> {}

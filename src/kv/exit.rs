@@ -1,8 +1,9 @@
 //! The reason of a bucket's end.
 
+use std::error::Error;
 use std::fmt;
 
-/// The reason of a bucket's end.
+/// The reason of a bucket's end, and the error of [`Bucket::update`](super::Bucket::update).
 ///
 /// # Examples
 /// ```
@@ -30,3 +31,5 @@ impl fmt::Display for ExitReason {
         })
     }
 }
+
+impl Error for ExitReason {}

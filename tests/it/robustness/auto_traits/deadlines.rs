@@ -51,6 +51,7 @@ fn deadline_futures_are_send_and_unpin() {
 #[test]
 fn deadline_errors_implement_error_for_any_event() {
     error::<DeadlineError<Event>>();
+    error::<NotStored<Event>>();
     error::<Unanswered>();
     error::<Unsettled>();
     error::<WaitError>();

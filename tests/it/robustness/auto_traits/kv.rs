@@ -31,6 +31,7 @@ fn registry_reasons_are_plain_values() {
     equal::<(ExitReason, CreateError)>();
     hash::<(ExitReason, CreateError)>();
     error::<CreateError>();
+    error::<ExitReason>();
 }
 
 #[test]
