@@ -221,7 +221,7 @@
 //! | feature | default | brings | on |
 //! |---|---|---|---|
 //! | none | | managers, streams, deliveries, permits, sinks | any executor; `futures-core`, `futures-sink`, `pin-project-lite` |
-//! | `rt` | yes | handlers, the registry, `within`, `WaitAtMost`, `batches`, `for_each_acked`, `try_for_each_acked` | handlers and registry: tokio; the rest: any executor |
+//! | `rt` | yes | handlers, the registry, `within`, `WaitAtMost`, `batches`, `debounce_acked`, `for_each_acked`, `try_for_each_acked` | handlers and registry: tokio; the rest: any executor |
 //! | `serde` | | `Serialize` for [`Receipt`], [`Stats`], [`SubscriberInfo`], ids, causes and reasons | `serde` |
 //! | `test-util` | | for tests: module `test_util`, with `assert_next!`, `assert_no_event!`, `assert_ended!` and a probe that records | any executor; the timers are tokio's |
 //! | `tracing` | | what happens, told to whoever listens with `tracing` | `tracing` |
@@ -230,12 +230,12 @@
 //!
 //! # Time limits
 //!
-//! Everything with a time limit (`within`, `WaitAtMost`, `batches`, the assertions of `test_util`) waits on
-//! any executor, and may be polled in several of them in succession. Inside of tokio the clock is tokio's,
-//! also a [paused clock](https://docs.rs/tokio/latest/tokio/time/fn.pause.html); elsewhere it is the
-//! system's. A thread named `genevent-timer` fires the timers; the first wait with a time limit starts the
-//! thread, and so does the first publisher that waits behind another inside of tokio. So no runtime needs
-//! `enable_time`.
+//! Everything with a time limit (`within`, `WaitAtMost`, `batches`, the assertions of `test_util`) or with a
+//! pause (`debounce_acked`, `retry`) waits on any executor, and may be polled in several of them in
+//! succession. Inside of tokio the clock is tokio's, also a
+//! [paused clock](https://docs.rs/tokio/latest/tokio/time/fn.pause.html); elsewhere it is the system's. A
+//! thread named `genevent-timer` fires the timers; the first such wait starts the thread, and so does the
+//! first publisher that waits behind another inside of tokio. So no runtime needs `enable_time`.
 //!
 //! The timers of a paused clock are fired by its runtime, which therefore needs `enable_time`; tokio
 //! panics otherwise. Pause the clock before the wait begins: a clock that is paused later is noticed
