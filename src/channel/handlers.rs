@@ -8,6 +8,7 @@ use crate::channel::handlers::progress::GroupProgress;
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::ticket::Ticket;
 use crate::inspect::SubscriberInfo;
+use crate::receipt::Cause;
 use crate::subscriber_id::{Identity, SubscriberId};
 use crate::util::sync::Arc;
 
@@ -21,12 +22,12 @@ impl<E> Channel<E> {
         self.handler_names.get_or_init(Arc::default)
     }
 
-    /// Returns the handler or the group with this id, and whether it is attached.
-    pub(crate) fn find_runner(&self, id: SubscriberId) -> Option<(names::Entry, bool)> {
+    /// Returns the handler or the group with this id, and whether its subscription is attached; `None` for
+    /// a handler of a group, which has no subscription, and is listed while it is counted.
+    pub(crate) fn find_runner(&self, id: SubscriberId) -> Option<(names::Entry, Option<bool>)> {
         let is_attached = self.state.lock().machine.is_task_attached(id);
         let entry = self.handler_names().find_subscriber(id)?;
-        // A handler of a group has no subscription, and is listed while it is counted.
-        Some((entry, is_attached.unwrap_or(true)))
+        Some((entry, is_attached))
     }
 
     /// Aborts all handlers, closes, and disconnects all subscribers.
@@ -94,10 +95,11 @@ impl<E> Channel<E> {
         })
     }
 
-    /// Stops counting a handler of a group. Called by the runner of the group.
-    pub(crate) fn leave_group(&self, group: SubscriberId, handler: SubscriberId) {
+    /// Stops counting a handler of a group, which has not finished its unread events because of `cause`.
+    /// Called by the runner of the group.
+    pub(crate) fn leave_group(&self, group: SubscriberId, handler: SubscriberId, cause: Cause) {
         self.run(|state, effects| {
-            state.machine.leave_group(group, handler, effects);
+            state.machine.leave_group(group, handler, cause, effects);
             state.notify_conditions(effects);
             state.notify_detached(effects);
         });

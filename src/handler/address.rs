@@ -147,6 +147,14 @@ impl<E: Send + Sync + 'static> Address for HandlerAddress<E> {
         }
     }
 
+    fn mark_disconnected(&self) -> bool {
+        self.mark_members_aborted();
+        match &self.current {
+            Some(current) if !seeded_bug!("abort-misses-successor") => current.disconnect(),
+            _ => self.exit.disconnect(),
+        }
+    }
+
     fn wake_aborted(&self) {
         self.runner.mailbox.request_abort();
     }

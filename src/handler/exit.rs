@@ -18,6 +18,8 @@ use crate::util::told_once::{Told, ToldOnce};
 #[derive(Default)]
 pub(super) struct ExitState {
     aborted: AtomicBool,
+    /// An abort came from a disconnect, which the receipts of unread events name.
+    disconnected: AtomicBool,
     reason: Arc<ToldOnce<StopReason>>,
 }
 
@@ -34,6 +36,9 @@ impl CurrentExit {
     pub(super) fn hand_over(&self, old: &ExitState, new: &Arc<ExitState>) {
         let mut current = self.0.lock();
         *current = Arc::downgrade(new);
+        if old.is_disconnected() {
+            new.disconnect();
+        }
         if old.is_aborted() {
             new.abort();
         }
@@ -41,13 +46,21 @@ impl CurrentExit {
 
     /// Requests an abort of the handler that has the name now. The caller also wakes the runner.
     pub(super) fn abort(&self) {
+        self.with(ExitState::abort);
+    }
+
+    /// As [`abort`](Self::abort), for a [disconnect](ExitState::disconnect).
+    pub(super) fn disconnect(&self) -> bool {
+        self.with(ExitState::disconnect).unwrap_or(false)
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&ExitState) -> T) -> Option<T> {
         let current = self.0.lock();
         let exit = current.upgrade();
-        if let Some(exit) = &exit {
-            exit.abort();
-        }
+        let result = exit.as_deref().map(f);
         // Unlock first: the exit may be dropped here, with wakers of users.
         drop(current);
+        result
     }
 }
 
@@ -60,6 +73,18 @@ impl ExitState {
 
     pub(super) fn is_aborted(&self) -> bool {
         self.aborted.load(Ordering::Acquire)
+    }
+
+    /// Requests an abort because of a disconnect. Returns whether this disconnect is the first.
+    pub(super) fn disconnect(&self) -> bool {
+        // Before the abort: a runner that sees the abort sees the disconnect.
+        let is_first = !self.disconnected.swap(true, Ordering::AcqRel);
+        self.abort();
+        is_first
+    }
+
+    pub(super) fn is_disconnected(&self) -> bool {
+        self.disconnected.load(Ordering::Acquire)
     }
 
     /// Clears the request to abort, so the next request can cut `terminate` short.

@@ -13,6 +13,8 @@ use super::runner_handle::RunnerHandle;
 use super::user_value::{UserFuture, UserValue};
 use crate::channel::handlers::current;
 use crate::channel::trace::Scope;
+use crate::end_reason::DisconnectCause;
+use crate::receipt::Cause;
 
 /// A removed handler, or the reason why its `terminate` did not complete.
 pub(super) type Removed<E> = Result<UserValue<Box<dyn DynHandler<E>>>, StopReason>;
@@ -172,7 +174,12 @@ impl<E: Send + Sync + 'static> UserCodeScope<E> {
         }
         if let Some(identity) = identity {
             // The same for a member of a group: publishers no longer count it.
-            (self.runner.channel).leave_group(self.runner.subscriber, identity.id);
+            let cause = if registration.exit.is_disconnected() {
+                Cause::Disconnected(DisconnectCause::Requested)
+            } else {
+                Cause::Left
+            };
+            (self.runner.channel).leave_group(self.runner.subscriber, identity.id, cause);
         }
         registration.end(reason);
         removed

@@ -162,6 +162,9 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// the id of the group aborts the group with all of its handlers. Returns `false` if no such
     /// subscription is attached.
     ///
+    /// A handler of a group has no subscription of its own, and is detached when the task of the group ends
+    /// the handler: not before another handler of the group has handled its event.
+    ///
     /// # Examples
     /// ```
     /// use futures::FutureExt;
@@ -182,10 +185,10 @@ impl<E: Send + Sync + 'static> EventManager<E> {
         let Some((runner, was_attached)) = self.channel.find_runner(subscriber) else {
             return self.channel.disconnect(subscriber);
         };
-        runner.mark_aborted();
+        let is_first = runner.mark_disconnected();
         // The marked handler may have left already.
         self.channel.disconnect(subscriber);
         runner.wake_aborted();
-        was_attached
+        was_attached.unwrap_or(is_first)
     }
 }

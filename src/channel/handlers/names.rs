@@ -22,6 +22,8 @@ pub(crate) trait Address: Send + Sync {
     /// The first half of [`abort_by_name`](Self::abort_by_name): marks the handlers, which go on until their
     /// task is woken.
     fn mark_aborted(&self);
+    /// As [`mark_aborted`](Self::mark_aborted), for a disconnect. Returns whether this disconnect is the first.
+    fn mark_disconnected(&self) -> bool;
     /// The second half of [`abort_by_name`](Self::abort_by_name): wakes the task.
     fn wake_aborted(&self);
     /// Returns the address, to be downcast to its type.

@@ -63,12 +63,14 @@ impl<E> Machine<E> {
         Some(group.subscriber.id)
     }
 
-    /// Stops counting a handler of a group, and settles for it the unread events that count it. The
-    /// caller is the runner of the group, which answers the event in flight itself.
+    /// Stops counting a handler of a group, and settles for it the unread events that count it, as not
+    /// finished because of `cause`. The caller is the runner of the group, which answers the event in
+    /// flight itself.
     pub(crate) fn leave_group(
         &mut self,
         group: SubscriberId,
         handler: SubscriberId,
+        cause: Cause,
         effects: &mut Effects<E>,
     ) {
         if self.find(group).is_none() {
@@ -85,7 +87,7 @@ impl<E> Machine<E> {
         if !segments.is_empty() && !seeded_bug!("member-keeps-tickets") {
             effects.push(Effect::Unread(Box::new(Unread {
                 subscriber: Identity::clone(&left.identity),
-                cause: Cause::Left,
+                cause,
                 position,
                 segments,
             })));

@@ -256,6 +256,37 @@ async fn a_restarted_handler_of_a_group_keeps_its_id() {
 }
 
 #[tokio::test]
+async fn a_disconnected_handler_of_a_group_is_named_so() {
+    let manager = EventManager::<u32>::new(4);
+    let (group, go, stuck) = gated(&manager);
+    let events: Vec<_> = (1..=2).map(|n| manager.sync_notify_owned(n)).collect();
+    let mut events: Vec<_> = events.into_iter().map(Box::pin).collect();
+    for event in &mut events {
+        assert!(poll!(event).is_pending());
+    }
+    yield_now().await;
+    let last = group.handler_by_name("last").unwrap();
+    assert!(manager.disconnect(last.id()));
+    assert!(!manager.disconnect(last.id()), "no second time");
+    assert!(manager.disconnect(stuck.id()));
+    let mut causes = Vec::new();
+    for event in events {
+        let receipt = event.await.unwrap();
+        assert_eq!(receipt.acked(), 1, "by `first`");
+        causes.push(receipt.causes());
+    }
+    let requested = Cause::Disconnected(DisconnectCause::Requested);
+    assert_eq!(
+        causes[0],
+        [Cause::Left, Cause::Left],
+        "in flight in the group"
+    );
+    assert_eq!(causes[1], [requested.clone(), requested], "unread");
+    assert_eq!(last.stopped().await, StopReason::Aborted);
+    drop(go);
+}
+
+#[tokio::test]
 async fn a_handler_of_a_group_is_aborted_by_its_id_and_its_name() {
     let manager = EventManager::<u32>::new(4);
     let (group, _go, stuck) = gated(&manager);
