@@ -35,17 +35,24 @@ const WRITTEN_BY_USERS: &[&str] = &[
 
 /// Every file under `src`, without its comments, and with its macros expanded.
 fn sources() -> Vec<String> {
+    let files = files().into_iter().map(|text| {
+        let code = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        expanded(&code.collect::<Vec<_>>().join("\n"))
+    });
+    files.collect()
+}
+
+/// Every file under `src`.
+fn files() -> Vec<String> {
     fn read(folder: &Path, files: &mut Vec<String>) {
         for entry in std::fs::read_dir(folder).expect("src can be read") {
             let path: PathBuf = entry.expect("src can be read").path();
             if path.is_dir() {
                 read(&path, files);
             } else {
-                let text = std::fs::read_to_string(path).expect("src can be read");
-                let code = text
-                    .lines()
-                    .filter(|line| !line.trim_start().starts_with("//"));
-                files.push(expanded(&code.collect::<Vec<_>>().join("\n")));
+                files.push(std::fs::read_to_string(path).expect("src can be read"));
             }
         }
     }
@@ -198,6 +205,50 @@ fn result_of(signature: &str) -> &str {
         }
     }
     ""
+}
+
+#[test]
+fn every_public_async_function_documents_its_cancel_safety() {
+    let waiting = functions_that_wait(&sources());
+    let mut undocumented = Vec::new();
+    for text in files() {
+        let mut owner = "";
+        let mut item = String::new();
+        for line in text.lines() {
+            if line.starts_with("impl") || line.starts_with("pub trait") {
+                owner = implementor(line);
+            }
+            // An item begins after an empty line or a brace, with its docs.
+            let code = line.trim_start();
+            if code.starts_with("//") {
+                item.push_str(code);
+                continue;
+            }
+            if code.is_empty() || code == "}" || code.ends_with('{') && !code.contains("fn ") {
+                item.clear();
+                continue;
+            }
+            item.push_str(code);
+            let Some(name) = function(code) else {
+                continue;
+            };
+            let name = format!("{owner}::{name}");
+            // The macros `assert_next!` and its siblings are documented in place of the hidden type.
+            let is_elsewhere = owner == "StreamCheck" || WRITTEN_BY_USERS.contains(&name.as_str());
+            let is_ours = waiting.contains(&name) && !is_elsewhere;
+            if is_ours && !item.contains("# Cancel safety") {
+                undocumented.push(name);
+            }
+        }
+    }
+    assert!(undocumented.is_empty(), "{undocumented:?}");
+}
+
+/// The name of the function that this line begins.
+fn function(line: &str) -> Option<&str> {
+    let public = line.strip_prefix("pub ").unwrap_or(line);
+    let after = (public.strip_prefix("async fn ")).or(public.strip_prefix("fn "))?;
+    words(after).next()
 }
 
 #[test]
