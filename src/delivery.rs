@@ -144,7 +144,7 @@ impl<E, S: AnySubscription> Deliveries<E, S> {
         unacked - usize::from(self.subscription.has_unyielded())
     }
 
-    /// Returns the number of events overwritten so far, as [`Subscription::missed`].
+    /// Returns the number of events missed so far, as [`Subscription::missed`].
     #[must_use]
     pub fn missed(&self) -> u64 {
         self.subscriber.missed()

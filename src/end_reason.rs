@@ -59,7 +59,8 @@ pub enum DisconnectCause {
     /// ([`Overflow::WaitAtMost`](crate::Overflow)).
     Overdue,
     /// The subscription's filter panicked
-    /// ([`subscribe_filter_map`](crate::EventManager::subscribe_filter_map)).
+    /// ([`subscribe_filter_map`](crate::EventManager::subscribe_filter_map)), or the event's `Clone` for a
+    /// filtered or [keyed](crate::Topics) subscription.
     Panicked,
 }
 

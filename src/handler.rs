@@ -245,8 +245,9 @@ pub trait Handler<E>: Send + 'static {
     fn handle_event(&mut self, event: &E) -> impl Future<Output = Handled> + Send;
 
     /// Called when the handler has lost `events` under a lossy [overflow
-    /// policy](crate::Overflow::DropOldest), before the first event after the gap. The default does
-    /// nothing.
+    /// policy](crate::Overflow::DropOldest), or because
+    /// [`replay_since`](crate::SubscribeOptions::replay_since) asked for events that were not retained any
+    /// more; before the first event after the gap. The default does nothing.
     ///
     /// A publisher that waits for the next event waits for this call as well. After a
     /// [restart](crate::Restart) or a swap, the new handler is told of the losses that the old handler

@@ -178,7 +178,8 @@ impl SubscriberInfo {
         self.unacked
     }
 
-    /// Returns how many events the subscriber has missed so far ([`Overflow::DropOldest`]).
+    /// Returns how many events the subscriber has missed so far: overwritten ([`Overflow::DropOldest`]), or
+    /// not retained any more for its [`replay_since`](crate::SubscribeOptions::replay_since).
     #[must_use]
     pub fn missed(&self) -> u64 {
         self.missed

@@ -37,7 +37,7 @@ pub(crate) use replay::Replay;
 )]
 pub enum Overflow {
     /// Publishers wait for the subscriber. Nothing is lost. The default, and the policy of every
-    /// handler.
+    /// handler whose options set no other.
     #[doc(alias = "SUSPEND")]
     #[default]
     Wait,
@@ -212,7 +212,8 @@ impl SubscribeOptions {
     /// # Panics
     /// [`subscribe_with`] panics if `other` belongs to another manager, or is an
     /// [observer](Self::observer): nothing waits for an observer, and so no stage does.
-    /// [`subscribe_filter_map_with`] and [`subscribe_filter_with`] panic whenever `after` is set: a
+    /// [`subscribe_filter_map_with`] and [`subscribe_filter_with`] panic whenever `after` is set, and so
+    /// do the methods that subscribe to [topics](crate::Topics) or add a handler with a filter: a
     /// filtered subscription cannot be a later stage.
     ///
     /// # Examples

@@ -95,7 +95,9 @@ impl<E, H> HandlerRef<E, H> {
     }
 
     /// Returns how many events the handler's subscription has missed: under a lossy
-    /// [overflow policy](crate::Overflow), events overwritten before the handler took them.
+    /// [overflow policy](crate::Overflow), events overwritten before the handler took them; and the events
+    /// that [`replay_since`](crate::SubscribeOptions::replay_since) asked for and that were not retained any
+    /// more.
     ///
     /// # Examples
     /// ```

@@ -153,7 +153,7 @@ impl<E> HandlerOptions<E> {
 
 impl<E, R> HandlerOptions<E, R> {
     /// Sets the options of the handler's subscription: its overflow policy, window, replay and
-    /// predecessors.
+    /// predecessors, and whether it is an observer.
     ///
     /// Without an overflow policy, the policy is [`Overflow::Wait`](crate::Overflow::Wait), whatever
     /// the default of the manager. Under a lossy policy, the handler is told of each loss by
