@@ -51,8 +51,11 @@ impl Reference {
         !self.running().is_empty()
     }
 
+    /// A publish wakes the handlers with a filter first.
     pub(super) fn run_handlers(&mut self) {
-        for index in 0..self.handlers.len() {
+        let mut order: Vec<_> = (0..self.handlers.len()).collect();
+        order.sort_by_key(|&index| self.readers[self.handlers[index].who].sees.wants.is_none());
+        for index in order {
             while self.handlers[index].stopped.is_none() && self.run_handler(index) {}
         }
     }
