@@ -119,18 +119,25 @@ fn a_loss_without_an_event_leaves_no_waker_behind() {
     publish(&manager, 1..=5);
     manager.clear_retained();
     let topics = manager.topics(|n| n % 2);
-    let plain = manager.subscribe_with(since(2)).with_missed();
-    let filtered = manager.subscribe_filter_with(since(2), |_| true);
-    let keyed = topics.subscribe_with(0, since(2));
-    for mut stream in [
-        plain.boxed(),
-        filtered.with_missed().boxed(),
-        keyed.with_missed().boxed(),
-    ] {
-        let (missed, wakers_left) = with_counted_waker(|cx| stream.poll_next_unpin(cx));
-        assert_eq!(missed, Poll::Ready(Some(Received::Missed(3))));
-        assert_eq!(wakers_left, 0);
-    }
+    let mut plain = manager.subscribe_with(since(2));
+    let mut filtered = manager.subscribe_filter_with(since(2), |_| true);
+    let mut keyed = topics.subscribe_with(0, since(2));
+    let (_streams, wakers_left) = with_counted_waker(|cx| {
+        assert!(plain.poll_next_unpin(cx).is_pending());
+        assert!(filtered.poll_next_unpin(cx).is_pending());
+        assert!(keyed.poll_next_unpin(cx).is_pending());
+        let mut streams = [
+            plain.with_missed().boxed(),
+            filtered.with_missed().boxed(),
+            keyed.with_missed().boxed(),
+        ];
+        for stream in &mut streams {
+            let missed = stream.poll_next_unpin(cx);
+            assert_eq!(missed, Poll::Ready(Some(Received::Missed(3))));
+        }
+        streams
+    });
+    assert_eq!(wakers_left, 0);
 }
 
 #[test]
