@@ -131,12 +131,16 @@ async fn publish_by_hand(url: String, window: usize, events: u64) -> f64 {
     rate(events, began)
 }
 
+/// Publishes with message ids that no other run has, as the ids of `Outbound`: the broker would drop
+/// the events of a second run as duplicates.
 async fn fill(jetstream: &Context, window: usize, events: u64) {
+    let inbox = jetstream.client().new_inbox();
+    let run = inbox.rsplit('.').next().unwrap();
     let mut unconfirmed = VecDeque::new();
     for number in 0..events {
         let payload = serde_json::to_vec(&event(number)).unwrap();
         let message = PublishMessage::build().payload(payload.into());
-        let message = message.message_id(format!("by-hand.{number}"));
+        let message = message.message_id(format!("{run}.{number}"));
         if unconfirmed.len() == window {
             let first: async_nats::jetstream::context::PublishAckFuture =
                 unconfirmed.pop_front().unwrap();
