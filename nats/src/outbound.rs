@@ -1,5 +1,6 @@
 //! From a subscription to a stream of the broker.
 
+mod answers;
 mod counts;
 mod last_ids;
 mod pace;
@@ -8,7 +9,7 @@ mod refusal;
 mod subject;
 mod target;
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use async_nats::jetstream::Context;
@@ -92,7 +93,7 @@ impl<E> Outbound<E> {
     /// Creates a bridge to `subject`, a string or a closure from the event to a string, for events as
     /// JSON. All subjects must be of a single stream.
     pub fn new<Kind>(jetstream: Context, subject: impl IntoSubject<E, Kind>) -> Self {
-        let run = unique(&jetstream);
+        let run = unique(&jetstream) + ".";
         let settings = Settings {
             subject: subject.into_subject(),
             codec: Json,
@@ -106,6 +107,17 @@ impl<E> Outbound<E> {
         };
         Self { settings }
     }
+}
+
+/// Returns `prefix` with a number behind it, in decimal digits, without room for more.
+fn numbered(prefix: &str, number: u64) -> String {
+    let digits = number
+        .checked_ilog10()
+        .map_or(1, |zeros| zeros as usize + 1);
+    let mut numbered = String::with_capacity(prefix.len() + digits);
+    numbered.push_str(prefix);
+    write!(numbered, "{number}").expect("a string takes any text");
+    numbered
 }
 
 /// Returns a unique name.
@@ -134,6 +146,10 @@ impl<E, C> Outbound<E, C> {
     }
 
     /// Allows `events` to be unconfirmed at once; by default, a single event.
+    ///
+    /// The client needs room for as many answers in a subscription: its `subscription_capacity`, by default
+    /// 65,536. An answer without room is lost, and its event is sent again after
+    /// [`confirm_within`](Self::confirm_within).
     ///
     /// # Panics
     /// If `events` is 0.
@@ -221,9 +237,11 @@ where
             }
             subject::Subject::ByEvent(_) => None,
         };
+        let answers = answers::Answers::subscribe(&self.settings.jetstream.client()).await;
+        let answers = answers.map_err(|error| OutboundError::Unreachable(Box::new(error)))?;
         let (settings, deliveries) = (self.settings, deliveries.boxed());
         Ok(Running::spawn(|counts, stop| {
-            pump::Pump::new(settings, target, deliveries, counts, stop).run()
+            pump::Pump::new(settings, answers, target, deliveries, counts, stop).run()
         }))
     }
 }

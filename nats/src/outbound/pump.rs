@@ -2,41 +2,36 @@
 
 use std::collections::VecDeque;
 use std::future::pending;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::time::Duration;
 
-use async_nats::Subject;
-use async_nats::jetstream::context::{PublishError, PublishErrorKind};
-use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::publish::PublishAck;
+use async_nats::header::{NATS_EXPECTED_LAST_MESSAGE_ID, NATS_EXPECTED_STREAM};
+use async_nats::{Client, HeaderMap, Subject};
 use bytes::Bytes;
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, StreamExt};
 use genevent::{Ack, Delivery};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
-use super::Settings;
+use super::answers::{Answer, Answers};
 use super::counts::OutboundCounts;
 use super::last_ids::LastIds;
 use super::pace::Pace;
-use super::refusal::{describe, is_message_id, is_permanent};
+use super::refusal::{Failure, is_message_id};
 use super::subject::{self, is_publishable};
 use super::target::Target;
+use super::{Settings, numbered};
 use crate::codec::Codec;
 use crate::connection;
 use crate::error::OutboundError;
-use crate::headers::ORIGIN;
+use crate::headers::{MESSAGE_ID, ORIGIN};
 use crate::running::{Counter, Stop};
-
-/// The pause when the client itself has no room for another unconfirmed message.
-const CLIENT_FULL: Duration = Duration::from_millis(10);
-
-type Confirmation = BoxFuture<'static, Result<PublishAck, PublishError>>;
 
 /// The state of the task.
 pub(super) struct Pump<E, C> {
     settings: Settings<E, C>,
+    client: Client,
+    answers: Answers,
     target: Option<Target>,
     deliveries: Option<BoxStream<'static, Delivery<E>>>,
     counts: Counter<OutboundCounts>,
@@ -44,11 +39,17 @@ pub(super) struct Pump<E, C> {
     /// The unconfirmed events in order.
     ///
     /// # Invariants
-    /// 1. The first `sent` events have a confirmation to wait for; the later events have none.
+    /// 1. The first `sent` events have an answer to wait for, by the numbers from `first` on; the later
+    ///    events have none.
     /// 2. An event with a predecessor in the window is sent with the id of the predecessor.
     window: VecDeque<Entry>,
     /// The number of events sent since the bridge last began again.
     sent: usize,
+    /// The number by which the first event is answered. No number is used twice, because an answer to an
+    /// earlier attempt may still come.
+    first: u64,
+    /// Since when the first event waits for its answer, if an event is sent.
+    waits_since: Instant,
     /// With message ids of the user: the possible ids of the stream's last message.
     last_ids: LastIds,
     /// The number in the last default message id, which counts the events taken.
@@ -67,7 +68,8 @@ struct Entry {
     payload: Bytes,
     first_sent: Option<Instant>,
     sent_again: bool,
-    confirmation: Option<Confirmation>,
+    /// An answer that came before the answers about the events before.
+    answer: Option<Answer>,
 }
 
 impl<E, C> Pump<E, C>
@@ -77,6 +79,7 @@ where
 {
     pub(super) fn new(
         settings: Settings<E, C>,
+        answers: Answers,
         target: Option<Target>,
         deliveries: BoxStream<'static, Delivery<E>>,
         counts: Counter<OutboundCounts>,
@@ -84,13 +87,17 @@ where
     ) -> Self {
         Self {
             pace: Pace::new(settings.max_in_flight),
+            client: settings.jetstream.client(),
             settings,
+            answers,
             target,
             deliveries: Some(deliveries),
             counts,
             stop,
             window: VecDeque::new(),
             sent: 0,
+            first: 0,
+            waits_since: Instant::now(),
             last_ids: LastIds::default(),
             taken: 0,
             connects: 0,
@@ -106,7 +113,8 @@ where
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut stop = self.stop.clone();
         let mut stopped = pin!(stop.requested());
-        self.connects = self.connections();
+        let mut overdue = pin!(sleep(self.settings.confirm_within));
+        self.connects = connection::count(&self.client);
         loop {
             if self.paused_until.is_none() {
                 self.send_allowed().await;
@@ -118,11 +126,12 @@ where
             tokio::select! {
                 biased;
                 () = &mut stopped, if self.deliveries.is_some() => self.deliveries = None,
-                result = front(&mut self.window) => {
-                    self.answered(result);
+                Some((number, answer)) = self.answers.next() => {
+                    let now = Instant::now();
+                    self.receive(number, answer, now);
                     // Without a turn of the whole loop for each of the other answers.
-                    while let Some(result) = front(&mut self.window).now_or_never() {
-                        self.answered(result);
+                    while let Some(Some((number, answer))) = self.answers.next().now_or_never() {
+                        self.receive(number, answer, now);
                     }
                 }
                 delivery = next(&mut self.deliveries), if has_room => {
@@ -137,13 +146,18 @@ where
                     }
                 }
                 () = until(self.paused_until) => self.paused_until = None,
+                // Set for the time of the first event only when it fires: most events are answered before.
+                () = &mut overdue, if self.sent > 0 => {
+                    let rest = self.settings.confirm_within.saturating_sub(self.waits_since.elapsed());
+                    if rest.is_zero() {
+                        self.miss_answer();
+                    }
+                    let next = if rest.is_zero() { self.settings.confirm_within } else { rest };
+                    overdue.as_mut().reset(Instant::now() + next);
+                }
                 _ = tick.tick() => self.follow_connection(),
             }
         }
-    }
-
-    fn connections(&self) -> u64 {
-        connection::count(&self.settings.jetstream.client())
     }
 
     /// Takes an event into the window, or refuses it.
@@ -177,16 +191,17 @@ where
             }
         };
         let id = if let Some(message_id) = &self.settings.message_id {
-            message_id(&delivery)
+            let id = message_id(&delivery);
+            if !is_message_id(&id) {
+                self.refuse(delivery.into_parts().1, format!("no message id: {id:?}"));
+                return Ok(());
+            }
+            id
         } else {
             // Not the event's own number: events of several managers may have the same.
             self.taken += 1;
-            format!("{}.{}", self.settings.run, self.taken)
+            numbered(&self.settings.run, self.taken)
         };
-        if !is_message_id(&id) {
-            self.refuse(delivery.into_parts().1, format!("no message id: {id:?}"));
-            return Ok(());
-        }
         let (event, ack) = delivery.into_parts();
         drop(event);
         self.window.push_back(Entry {
@@ -196,7 +211,7 @@ where
             payload,
             first_sent: None,
             sent_again: false,
-            confirmation: None,
+            answer: None,
         });
         Ok(())
     }
@@ -220,50 +235,76 @@ where
     /// Sends events, up to the limit of unconfirmed events.
     async fn send_allowed(&mut self) {
         let allowed = self.pace.allowed();
+        if self.sent >= self.window.len().min(allowed) {
+            return;
+        }
+        // One time for all: the age of an event may be a little more than its true age, never less.
+        let now = Instant::now();
         while self.sent < self.window.len().min(allowed) {
-            let entry = &self.window[self.sent];
-            let mut message = PublishMessage::build()
-                .payload(entry.payload.clone())
-                .message_id(&entry.id);
-            if let Some(origin) = &self.settings.origin {
-                message = message.header(ORIGIN, origin.as_str());
+            let Some(headers) = self.headers() else {
+                return; // until the predecessor is confirmed
+            };
+            if self.sent == 0 {
+                self.waits_since = now;
             }
-            if let (subject::Subject::ByEvent(_), Some(target)) =
-                (&self.settings.subject, &self.target)
-            {
-                message = message.expected_stream(&target.stream);
-            }
-            if let Some(predecessor) = self.sent.checked_sub(1) {
-                if !self.is_link(predecessor) {
-                    return; // until the predecessor is confirmed
-                }
-                message = message.expected_last_message_id(&self.window[predecessor].id);
-            }
-            let entry = &mut self.window[self.sent];
-            entry.first_sent.get_or_insert_with(Instant::now);
-            let subject = entry.subject.clone();
-            match self.settings.jetstream.send_publish(subject, message).await {
-                Ok(confirmation) => {
-                    entry.confirmation = Some(confirmation.into_future());
-                    self.sent += 1;
-                }
-                Err(error) if is_permanent(&error) => {
+            self.window[self.sent].first_sent.get_or_insert(now);
+            match self.send(headers).await {
+                Ok(()) => self.sent += 1,
+                Err(failure) if failure.is_permanent() => {
                     let entry = self
                         .window
                         .remove(self.sent)
                         .expect("the entry was just sent");
-                    self.refuse(entry.ack, describe(&error));
+                    self.refuse(entry.ack, failure.to_string());
                 }
-                Err(error) if error.kind() == PublishErrorKind::MaxAckPending => {
-                    self.paused_until = Some(Instant::now() + CLIENT_FULL);
-                    return;
-                }
-                Err(error) => {
-                    self.fail(&error);
+                Err(failure) => {
+                    self.fail(&failure);
                     return;
                 }
             }
         }
+    }
+
+    /// Hands the next event to the client.
+    async fn send(&mut self, headers: HeaderMap) -> Result<(), Failure> {
+        let entry = &self.window[self.sent];
+        let (subject, payload) = (entry.subject.clone(), entry.payload.clone());
+        let answer = self.answers.subject(self.first + self.sent as u64);
+        let sending =
+            (self.client).publish_with_reply_and_headers(subject, answer, headers, payload);
+        let mut sending = pin!(sending);
+        // A timer only for the rare wait.
+        let result = if let Some(result) = (&mut sending).now_or_never() {
+            result
+        } else {
+            // The client has no room: without a connection, until there is one again.
+            let result = timeout(self.settings.confirm_within, sending).await;
+            self.waits_since = Instant::now();
+            result.map_err(|_| Failure::NoAnswer)?
+        };
+        result.map_err(Failure::NotSent)
+    }
+
+    /// Returns the headers of the next event to send, or `None` while the event cannot name its
+    /// predecessor.
+    fn headers(&self) -> Option<HeaderMap> {
+        let mut headers = HeaderMap::new();
+        headers.insert(MESSAGE_ID, self.window[self.sent].id.as_str());
+        if let Some(origin) = &self.settings.origin {
+            headers.insert(ORIGIN, origin.as_str());
+        }
+        if let (subject::Subject::ByEvent(_), Some(target)) = (&self.settings.subject, &self.target)
+        {
+            headers.insert(NATS_EXPECTED_STREAM, target.stream.as_str());
+        }
+        if let Some(predecessor) = self.sent.checked_sub(1) {
+            if !self.is_link(predecessor) {
+                return None;
+            }
+            let id = self.window[predecessor].id.as_str();
+            headers.insert(NATS_EXPECTED_LAST_MESSAGE_ID, id);
+        }
+        Some(headers)
     }
 
     /// Returns whether the next event can name this event as its predecessor: the last message of the
@@ -278,14 +319,31 @@ where
             || (!self.last_ids.may_have(id) && !before.any(|entry| entry.id == *id))
     }
 
+    /// Takes an answer of the broker, and goes on with the first event while its answer is there. `now`:
+    /// when the answers of this turn arrived, or before.
+    fn receive(&mut self, number: u64, answer: Answer, now: Instant) {
+        // An answer about an attempt before the bridge began again is outdated.
+        let index = number.checked_sub(self.first).map(usize::try_from);
+        let Some(Ok(index)) = index else { return };
+        if index >= self.sent {
+            return;
+        }
+        self.window[index].answer = Some(answer);
+        while self.sent > 0
+            && let Some(answer) = self.window[0].answer.take()
+        {
+            self.answered(answer, now);
+        }
+    }
+
     /// Takes the broker's answer about the first event.
-    fn answered(&mut self, result: Result<PublishAck, PublishError>) {
-        match result {
+    fn answered(&mut self, answer: Answer, now: Instant) {
+        match answer {
             Ok(confirmation) => {
-                let entry = self.pop_front();
+                let entry = self.pop_front(now);
                 let age = entry
                     .first_sent
-                    .map_or(Duration::ZERO, |sent| sent.elapsed());
+                    .map_or(Duration::ZERO, |sent| now.duration_since(sent));
                 let unchecked = self
                     .target
                     .as_ref()
@@ -304,34 +362,46 @@ where
                 }
                 entry.ack.ack();
             }
-            Err(error) if error.kind() == PublishErrorKind::WrongLastMessageId => {
+            Err(failure) if failure.breaks_chain() => {
                 // Another publisher was in between, or an earlier event was lost.
                 self.pace.broken();
                 self.begin_again();
             }
-            Err(error) if is_permanent(&error) => {
-                let entry = self.pop_front();
+            Err(failure) if failure.is_permanent() => {
+                let entry = self.pop_front(now);
                 // The events behind this event name this event as their predecessor.
                 self.begin_again();
-                self.refuse(entry.ack, describe(&error));
+                self.refuse(entry.ack, failure.to_string());
             }
-            Err(error) => self.fail(&error),
+            Err(failure) => self.fail(&failure),
         }
     }
 
-    fn pop_front(&mut self) -> Entry {
+    /// Goes on without an answer about the first event.
+    fn miss_answer(&mut self) {
+        if self.window.iter().any(|entry| entry.answer.is_some()) {
+            // Answers about later events came: the client has dropped answers for which its subscription
+            // had no room, and would do so again.
+            self.pace.broken();
+        }
+        self.fail(&Failure::NoAnswer);
+    }
+
+    fn pop_front(&mut self, now: Instant) -> Entry {
         self.sent -= 1;
+        self.first += 1;
+        self.waits_since = now;
         self.window
             .pop_front()
             .expect("the first event was answered")
     }
 
     /// Pauses after a failure; the first unconfirmed event is sent next.
-    fn fail(&mut self, error: &PublishError) {
+    fn fail(&mut self, failure: &Failure) {
         self.failures += 1;
         let pause = self.settings.backoff.after(self.failures);
         tracing::warn!(
-            error = describe(error),
+            error = %failure,
             failures = self.failures,
             unconfirmed = self.window.len(),
             "the broker did not confirm; trying again",
@@ -343,19 +413,20 @@ where
     /// Goes back to the first unconfirmed event.
     fn begin_again(&mut self) {
         for entry in self.window.iter_mut().take(self.sent) {
-            entry.confirmation = None;
+            entry.answer = None;
             entry.sent_again = true;
         }
         if self.sent > 0 {
             self.counts.lock().retries += 1;
         }
+        self.first += self.sent as u64;
         self.sent = 0;
     }
 
     /// Goes back to the first unconfirmed event if the connection is new: answers may have been lost with
     /// the old connection.
     fn follow_connection(&mut self) {
-        let connects = self.connections();
+        let connects = connection::count(&self.client);
         if std::mem::replace(&mut self.connects, connects) != connects {
             self.paused_until = None;
             self.begin_again();
@@ -367,17 +438,6 @@ where
         tracing::error!(seq = ack.seq(), reason, "an event cannot be published");
         self.counts.lock().refused += 1;
         ack.nack(reason);
-    }
-}
-
-/// Waits for the broker's answer about the first event.
-async fn front(window: &mut VecDeque<Entry>) -> Result<PublishAck, PublishError> {
-    match window
-        .front_mut()
-        .and_then(|entry| entry.confirmation.as_mut())
-    {
-        Some(confirmation) => Pin::new(confirmation).await,
-        None => pending().await,
     }
 }
 

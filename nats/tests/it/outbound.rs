@@ -360,3 +360,33 @@ async fn a_full_window_of_a_sole_publisher_never_begins_again() {
     let counts = outbound.shutdown().await.unwrap();
     assert_eq!((counts.confirmed, counts.retries), (5000, 0));
 }
+
+#[tokio::test]
+async fn answers_for_which_the_client_has_no_room_cost_time_and_no_event() {
+    const EVENTS: u64 = 100;
+    let setup = Setup::new().await;
+    let options = async_nats::ConnectOptions::new().subscription_capacity(1);
+    let client = options.connect(setup.server.url()).await.unwrap();
+    let manager = EventManager::<u64>::new(128);
+    let outbound = Outbound::new(jetstream::new(client), "events.numbers").max_in_flight(64);
+    let outbound = outbound.confirm_within(Duration::from_millis(200));
+    let outbound = outbound.backoff(Backoff::new(
+        Duration::from_millis(1),
+        Duration::from_millis(1),
+    ));
+    let outbound = outbound
+        .run(manager.subscribe().deliveries())
+        .await
+        .unwrap();
+    for number in 0..EVENTS {
+        manager.notify(number).await.unwrap();
+    }
+    manager.flush().await.unwrap();
+    let counts = outbound.shutdown().await.unwrap();
+    assert_eq!(counts.confirmed, EVENTS, "{counts:?}");
+    assert!(counts.retries > 0, "{counts:?}");
+    for number in 0..EVENTS {
+        let stored = setup.stored(number + 1).await;
+        assert_eq!(stored.payload, number.to_string());
+    }
+}
