@@ -290,9 +290,10 @@ where
             ack_wait
         };
         let source = source::Source::new(self.consumer, self.settings.places());
-        let (settings, manager) = (Arc::new(self.settings), manager.clone());
-        Ok(Running::spawn(|counts, stop| {
-            pump::Pump::new(settings, source, manager, counts, stop).run(ack_wait)
+        let (settings, manager) = (self.settings, manager.clone());
+        Ok(Running::spawn(|counts, stop| async move {
+            let pump = pump::Pump::new(&settings, source, &manager, counts, stop);
+            pump.run(ack_wait).await
         }))
     }
 }

@@ -1,9 +1,14 @@
 //! The way of a single message through the manager.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use async_nats::jetstream::Message;
+use async_nats::Message;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use genevent::future::SyncNotify;
 use genevent::{EventManager, Receipt};
 
 use super::message_info::{MessageInfo, Numbers};
@@ -13,7 +18,7 @@ use crate::dead_letter::{DeadLetter, DeadReason};
 use crate::running::Stop;
 
 /// The answer to the broker about a message.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// Finished.
     Ack,
@@ -25,67 +30,149 @@ pub(super) enum Verdict {
     Term,
 }
 
-/// Takes a message through the manager, and returns the verdict.
+/// An attempt to have a message processed: the future of its number and [`Outcome`].
 ///
-/// Rare awaits are boxed: the future of every message has room for each future awaited inside.
-pub(super) async fn attempt<E, T, C>(
-    settings: Arc<Settings<E, T, C>>,
-    manager: EventManager<T>,
-    message: Arc<Message>,
+/// The common case, an event that every subscriber finishes, needs no more than the future of
+/// `sync_notify`. The rest goes on in a boxed future, so that not every message carries its size.
+pub(super) struct Attempt<'a, T> {
+    number: u64,
+    stage: Stage<'a, T>,
+}
+
+enum Stage<'a, T> {
+    Published(SyncNotify<'a, T>),
+    Judging(BoxFuture<'a, Verdict>),
+    Judged(Verdict),
+}
+
+/// The result of an attempt.
+pub(super) enum Outcome {
+    Verdict(Verdict),
+    /// Not every subscriber finished the event, or none heard it: to be judged by
+    /// [`Incoming::judge`].
+    Unfinished(Receipt),
+}
+
+impl<'a, T> Attempt<'a, T> {
+    /// Creates the attempt for a message whose verdict is known.
+    pub(super) fn judged(number: u64, verdict: Verdict) -> Self {
+        let stage = Stage::Judged(verdict);
+        Self { number, stage }
+    }
+
+    /// Creates the attempt that waits for the subscribers.
+    pub(super) fn published(number: u64, published: SyncNotify<'a, T>) -> Self {
+        let stage = Stage::Published(published);
+        Self { number, stage }
+    }
+
+    /// Creates the attempt that waits for a verdict.
+    pub(super) fn judging(number: u64, verdict: impl Future<Output = Verdict> + Send + 'a) -> Self {
+        let stage = Stage::Judging(verdict.boxed());
+        Self { number, stage }
+    }
+}
+
+impl<T> Future for Attempt<'_, T> {
+    type Output = (u64, Outcome);
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let outcome = match &mut self.stage {
+            Stage::Published(published) => match ready!(published.poll_unpin(cx)) {
+                Ok(receipt) if receipt.all_acked() && !receipt.is_unheard() => {
+                    Outcome::Verdict(Verdict::Ack)
+                }
+                Ok(receipt) => Outcome::Unfinished(receipt),
+                // Closed: another process may have room.
+                Err(_) => Outcome::Verdict(Verdict::Nak(None)),
+            },
+            Stage::Judging(verdict) => Outcome::Verdict(ready!(verdict.poll_unpin(cx))),
+            Stage::Judged(verdict) => Outcome::Verdict(*verdict),
+        };
+        Poll::Ready((self.number, outcome))
+    }
+}
+
+/// The reason why a message does not become an event.
+pub(super) enum NoEvent {
+    Own,
+    Dead(DeadReason),
+}
+
+/// Makes the event of a message.
+pub(super) fn event<E, T, C: Codec<E>>(
+    settings: &Settings<E, T, C>,
+    message: &Message,
     numbers: Numbers,
-    mut stop: Stop,
-) -> Verdict
+) -> Result<T, NoEvent> {
+    let info = MessageInfo::new(message, numbers);
+    if settings.origin.is_some() && info.origin() == settings.origin.as_deref() {
+        return Err(NoEvent::Own);
+    }
+    if info.delivered() > limit(settings) {
+        return Err(NoEvent::Dead(DeadReason::Exhausted(String::new())));
+    }
+    match settings.codec.decode(message.payload.clone()) {
+        Ok(event) => Ok((settings.map)(event, &info)),
+        Err(error) => Err(NoEvent::Dead(DeadReason::Undecodable(Arc::new(error)))),
+    }
+}
+
+/// Returns after how many deliveries a message is given up.
+fn limit<E, T, C>(settings: &Settings<E, T, C>) -> u64 {
+    settings.max_deliver.unwrap_or(u64::MAX)
+}
+
+/// A message that needs more than a receipt of all subscribers.
+pub(super) struct Incoming<'a, E, T, C> {
+    pub(super) settings: &'a Settings<E, T, C>,
+    pub(super) manager: &'a EventManager<T>,
+    pub(super) message: Message,
+    pub(super) numbers: Numbers,
+    pub(super) stop: Stop,
+}
+
+impl<E, T, C> Incoming<'_, E, T, C>
 where
     E: Send + 'static,
     T: Send + Sync + 'static,
     C: Codec<E>,
 {
-    let info = MessageInfo::new(&message, numbers);
-    if settings.origin.is_some() && info.origin() == settings.origin.as_deref() {
-        return Verdict::Own;
-    }
-    let limit = settings.max_deliver.unwrap_or(u64::MAX);
-    if info.delivered() > limit {
-        let reason = DeadReason::Exhausted(String::new());
-        return Box::pin(bury(&settings, &message, info, reason, stop)).await;
-    }
-    let mut tries = 0;
-    loop {
-        let event = match settings.codec.decode(message.payload.clone()) {
-            Ok(event) => (settings.map)(event, &info),
-            Err(error) => {
-                let reason = DeadReason::Undecodable(Arc::new(error));
-                return Box::pin(bury(&settings, &message, info, reason, stop)).await;
-            }
-        };
-        let Ok(receipt) = manager.sync_notify(event).await else {
-            return Verdict::Nak(None); // closed: another process may have room
-        };
-        let causes = if receipt.is_unheard() {
-            match settings.when_unheard {
+    /// Returns the verdict after a receipt, for which an unheard event may be published again.
+    pub(super) async fn judge(mut self, mut receipt: Receipt) -> Verdict {
+        let mut tries = 0;
+        while receipt.is_unheard() {
+            match self.settings.when_unheard {
                 WhenUnheard::Ack => return Verdict::Ack,
-                WhenUnheard::Nak => "no subscriber".to_owned(),
-                WhenUnheard::Wait => {
-                    tries += 1;
-                    let pause = settings.backoff.after(tries);
-                    let heard = Box::pin(async {
-                        tokio::select! {
-                            () = hearers(&manager, pause) => true,
-                            () = manager.closed() => false,
-                            () = stop.requested() => false,
-                        }
-                    });
-                    if heard.await {
-                        continue;
-                    }
-                    return Verdict::Nak(None);
-                }
+                WhenUnheard::Nak => return self.unfinished("no subscriber".to_owned()).await,
+                WhenUnheard::Wait => {}
             }
-        } else if receipt.all_acked() {
+            tries += 1;
+            let pause = self.settings.backoff.after(tries);
+            tokio::select! {
+                () = hearers(self.manager, pause) => {}
+                () = self.manager.closed() => return Verdict::Nak(None),
+                () = self.stop.requested() => return Verdict::Nak(None),
+            }
+            let event = match event(self.settings, &self.message, self.numbers) {
+                Ok(event) => event,
+                Err(NoEvent::Own) => return Verdict::Own,
+                Err(NoEvent::Dead(reason)) => return self.bury(reason).await,
+            };
+            match self.manager.sync_notify(event).await {
+                Ok(next) => receipt = next,
+                Err(_) => return Verdict::Nak(None), // closed
+            }
+        }
+        if receipt.all_acked() {
             return Verdict::Ack;
-        } else {
-            causes(&receipt)
-        };
+        }
+        self.unfinished(causes(&receipt)).await
+    }
+
+    /// Gives the message back to the broker, or gives it up.
+    async fn unfinished(self, causes: String) -> Verdict {
+        let info = MessageInfo::new(&self.message, self.numbers);
         tracing::warn!(
             subject = info.subject(),
             stream_sequence = info.stream_sequence(),
@@ -93,11 +180,38 @@ where
             causes,
             "not every subscriber finished the event",
         );
-        if info.delivered() >= limit {
-            let reason = DeadReason::Exhausted(causes);
-            return Box::pin(bury(&settings, &message, info, reason, stop)).await;
+        if info.delivered() >= limit(self.settings) {
+            return self.bury(DeadReason::Exhausted(causes)).await;
         }
-        return Verdict::Nak(Some(settings.backoff.after(info.delivered())));
+        Verdict::Nak(Some(self.settings.backoff.after(info.delivered())))
+    }
+
+    /// Hands the message to the dead-letter hook, again and again until the hook takes it.
+    pub(super) async fn bury(mut self, reason: DeadReason) -> Verdict {
+        let info = MessageInfo::new(&self.message, self.numbers);
+        let letter = DeadLetter {
+            subject: info.subject().to_owned(),
+            payload: self.message.payload.clone(),
+            headers: self.message.headers.clone().unwrap_or_default(),
+            stream_sequence: info.stream_sequence(),
+            delivered: info.delivered(),
+            reason,
+        };
+        let mut tries = 0;
+        // The broker would not deliver the message again after its last time, so the hook is tried here.
+        while let Err(error) = self.settings.dead_letters.bury(letter.clone()).await {
+            tries += 1;
+            tracing::error!(
+                stream_sequence = letter.stream_sequence,
+                error,
+                "the dead-letter hook failed",
+            );
+            tokio::select! {
+                () = tokio::time::sleep(self.settings.backoff.after(tries)) => {}
+                () = self.stop.requested() => return Verdict::Nak(None),
+            }
+        }
+        Verdict::Term
     }
 }
 
@@ -108,39 +222,6 @@ async fn hearers<T: Send + Sync + 'static>(manager: &EventManager<T>, pause: Dur
         tokio::time::sleep(pause).await;
     }
     manager.wait_for_subscribers(1).await;
-}
-
-/// Hands a message to the dead-letter hook, again and again until the hook takes it.
-async fn bury<E, T, C>(
-    settings: &Settings<E, T, C>,
-    message: &Message,
-    info: MessageInfo<'_>,
-    reason: DeadReason,
-    mut stop: Stop,
-) -> Verdict {
-    let letter = DeadLetter {
-        subject: info.subject().to_owned(),
-        payload: message.payload.clone(),
-        headers: message.headers.clone().unwrap_or_default(),
-        stream_sequence: info.stream_sequence(),
-        delivered: info.delivered(),
-        reason,
-    };
-    let mut tries = 0;
-    // The broker would not deliver the message again after its last time, so the hook is tried here.
-    while let Err(error) = settings.dead_letters.bury(letter.clone()).await {
-        tries += 1;
-        tracing::error!(
-            stream_sequence = letter.stream_sequence,
-            error,
-            "the dead-letter hook failed",
-        );
-        tokio::select! {
-            () = tokio::time::sleep(settings.backoff.after(tries)) => {}
-            () = stop.requested() => return Verdict::Nak(None),
-        }
-    }
-    Verdict::Term
 }
 
 fn causes(receipt: &Receipt) -> String {

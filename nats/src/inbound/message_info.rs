@@ -1,6 +1,6 @@
 //! The subject, numbers and headers of a message.
 
-use async_nats::jetstream::Message;
+use async_nats::Message;
 
 use crate::headers::{self, MESSAGE_ID, ORIGIN};
 
@@ -21,10 +21,36 @@ pub(super) struct Numbers {
 impl Numbers {
     /// Parses the numbers of a message. `None` for a message that does not come from a consumer.
     pub(super) fn of(message: &Message) -> Option<Self> {
-        let info = message.info().ok()?;
+        Self::parse(message.reply.as_ref()?)
+    }
+
+    /// Parses the subject for acknowledgements: `$JS.ACK.`, then the stream, the consumer, the numbers
+    /// and two more tokens. Newer servers write the domain and the account before, and may add tokens.
+    ///
+    /// Not by `Message::info`, which parses all tokens, also the time: a multiple of this work, for each
+    /// message.
+    fn parse(reply: &str) -> Option<Self> {
+        let tokens = reply.strip_prefix("$JS.ACK.")?;
+        let mut dots = 0;
+        // Of the first dots.
+        let mut places = [0; 6];
+        for (place, byte) in tokens.bytes().enumerate() {
+            if byte == b'.' {
+                if let Some(dot) = places.get_mut(dots) {
+                    *dot = place;
+                }
+                dots += 1;
+            }
+        }
+        let before = match dots {
+            6 => 1,
+            8.. => 3,
+            _ => return None,
+        };
+        let number = |before: usize| tokens[places[before] + 1..places[before + 1]].parse().ok();
         Some(Self {
-            stream_sequence: info.stream_sequence,
-            delivered: u64::try_from(info.delivered).unwrap_or(1),
+            delivered: number(before)?,
+            stream_sequence: number(before + 1)?,
         })
     }
 }
@@ -60,5 +86,42 @@ impl<'a> MessageInfo<'a> {
     /// Returns the node that published the message, if an [`Outbound`](crate::Outbound) did.
     pub fn origin(&self) -> Option<&'a str> {
         headers::get(self.message.headers.as_ref(), ORIGIN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Numbers;
+
+    #[test]
+    fn the_numbers_are_found_in_each_form_of_the_subject() {
+        for reply in [
+            "$JS.ACK.ORDERS.kitchen.2.17.5.1700000000000000000.3",
+            "$JS.ACK._.hash.ORDERS.kitchen.2.17.5.1700000000000000000.3",
+            "$JS.ACK.hub.hash.ORDERS.kitchen.2.17.5.1700000000000000000.3.token",
+            "$JS.ACK.hub.hash.ORDERS.kitchen.2.17.5.1700000000000000000.3.token.more",
+        ] {
+            let numbers = Numbers::parse(reply).unwrap();
+            assert_eq!(
+                (numbers.delivered, numbers.stream_sequence),
+                (2, 17),
+                "{reply}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_subjects_have_no_numbers() {
+        for reply in [
+            "",
+            "_INBOX.a.b",
+            "$JS.ACK.",
+            "$JS.ACK.ORDERS.kitchen.2.17.5.1700000000000000000",
+            "$JS.ACK.hash.ORDERS.kitchen.2.17.5.1700000000000000000.3",
+            "$JS.ACK.ORDERS.kitchen.two.17.5.1700000000000000000.3",
+            "$JS.ACK.ORDERS.kitchen.2..5.1700000000000000000.3",
+        ] {
+            assert!(Numbers::parse(reply).is_none(), "{reply}");
+        }
     }
 }

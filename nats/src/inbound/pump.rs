@@ -1,20 +1,21 @@
 //! The task of an inbound bridge.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::Client;
-use async_nats::jetstream::{AckKind, Message};
-use futures_util::future::BoxFuture;
+use async_nats::jetstream::AckKind;
+use async_nats::{Client, Message, Subject};
+use bytes::Bytes;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use genevent::EventManager;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::Settings;
-use super::attempt::{Verdict, attempt};
+use super::attempt::{Attempt, Incoming, NoEvent, Outcome, Verdict, event};
 use super::counts::InboundCounts;
 use super::message_info::Numbers;
 use super::source::Source;
@@ -29,35 +30,38 @@ const FLUSH: Duration = Duration::from_secs(5);
 const CONNECTION_CHECK: Duration = Duration::from_millis(250);
 
 /// The state of the task.
-pub(super) struct Pump<E, T, C> {
-    settings: Arc<Settings<E, T, C>>,
-    manager: EventManager<T>,
+pub(super) struct Pump<'a, E, T, C> {
+    settings: &'a Settings<E, T, C>,
+    manager: &'a EventManager<T>,
     counts: Counter<InboundCounts>,
     stop: Stop,
     source: Source,
     /// The messages under way, by their number in the stream. A duplicate of such a message replaces
     /// the message, because an acknowledgement answers the last delivery.
-    held: HashMap<u64, Held>,
-    attempts: FuturesUnordered<BoxFuture<'static, (u64, Verdict)>>,
-    client: Option<Client>,
+    ///
+    /// # Invariants
+    /// 1. A message is held if and only if it has an attempt.
+    held: HashMap<u64, Held, BuildHasherDefault<NumberHasher>>,
+    attempts: FuturesUnordered<Attempt<'a, T>>,
 }
 
 struct Held {
-    message: Arc<Message>,
-    /// When the broker last heard of the message.
+    message: Message,
+    numbers: Numbers,
+    /// When the broker last heard of the message, or before.
     told: Instant,
 }
 
-impl<E, T, C> Pump<E, T, C>
+impl<'a, E, T, C> Pump<'a, E, T, C>
 where
     E: Send + 'static,
     T: Send + Sync + 'static,
     C: Codec<E>,
 {
     pub(super) fn new(
-        settings: Arc<Settings<E, T, C>>,
+        settings: &'a Settings<E, T, C>,
         source: Source,
-        manager: EventManager<T>,
+        manager: &'a EventManager<T>,
         counts: Counter<InboundCounts>,
         stop: Stop,
     ) -> Self {
@@ -67,9 +71,8 @@ where
             counts,
             stop,
             source,
-            held: HashMap::new(),
+            held: HashMap::default(),
             attempts: FuturesUnordered::new(),
-            client: None,
         }
     }
 
@@ -79,8 +82,7 @@ where
         let progress = ack_wait / 3;
         let mut tick = interval(progress.clamp(Duration::from_millis(1), CONNECTION_CHECK));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let manager = self.manager.clone();
-        let mut closed = pin!(manager.closed());
+        let mut closed = pin!(self.manager.closed());
         let mut stop = self.stop.clone();
         let mut stopped = pin!(stop.requested());
         let end = loop {
@@ -90,20 +92,17 @@ where
                 () = &mut stopped => break Ok(()),
                 () = &mut closed => break Ok(()),
                 _ = tick.tick() => self.tick(progress).await,
-                Some((number, verdict)) = self.attempts.next() => {
-                    self.settle(number, verdict).await;
-                    // Without a turn of the whole loop for each of the other verdicts.
-                    while let Some(Some((number, verdict))) = self.attempts.next().now_or_never() {
-                        self.settle(number, verdict).await;
+                Some((number, outcome)) = self.attempts.next() => {
+                    self.settle(number, outcome).await;
+                    // Without a turn of the whole loop for each of the other outcomes.
+                    while let Some(Some((number, outcome))) = self.attempts.next().now_or_never() {
+                        self.settle(number, outcome).await;
                     }
                 }
                 message = self.source.next(free), if free > 0 => {
-                    let begun = message.and_then(|message| {
-                        self.begin(message);
-                        self.begin_arrived()
-                    });
-                    if let Err(error) = begun {
-                        break Err(error);
+                    match message {
+                        Ok(message) => self.begin_arrived(message),
+                        Err(error) => break Err(error),
                     }
                 }
             }
@@ -117,20 +116,19 @@ where
         self.settings.places().saturating_sub(self.held.len())
     }
 
-    /// Begins with all arrived messages for which there are places.
-    fn begin_arrived(&mut self) -> Result<(), InboundError> {
+    /// Begins with a message, and with all other arrived messages for which there are places.
+    fn begin_arrived(&mut self, first: Message) {
+        let now = Instant::now();
+        self.begin(first, now);
         while self.free() > 0
-            && let Some(message) = self.source.next(self.free()).now_or_never()
+            && let Some(message) = self.source.arrived()
         {
-            self.begin(message?);
+            self.begin(message, now);
         }
-        Ok(())
     }
 
-    /// Begins with a message.
-    fn begin(&mut self, message: Message) {
-        self.client.get_or_insert_with(|| message.context.client());
-        let message = Arc::new(message);
+    /// Begins with a message, which arrived at `now` or later.
+    fn begin(&mut self, message: Message, now: Instant) {
         let Some(numbers) = Numbers::of(&message) else {
             tracing::warn!("a message without numbers cannot be acknowledged");
             return;
@@ -139,23 +137,52 @@ where
         if numbers.delivered > 1 {
             self.counts.lock().redelivered += 1;
         }
+        let told = now;
         let held = Held {
-            message: Arc::clone(&message),
-            told: Instant::now(),
+            message,
+            numbers,
+            told,
         };
-        if self.held.insert(number, held).is_some() {
-            return; // the first delivery is still under way
-        }
-        let (settings, manager) = (Arc::clone(&self.settings), self.manager.clone());
-        let attempt = attempt(settings, manager, message, numbers, self.stop.clone());
-        let attempt = attempt.map(move |verdict| (number, verdict));
-        self.attempts.push(attempt.boxed());
+        let held = match self.held.entry(number) {
+            Entry::Vacant(entry) => entry.insert(held),
+            Entry::Occupied(mut entry) => {
+                entry.insert(held);
+                return; // the first delivery is still under way
+            }
+        };
+        let attempt = match event(self.settings, &held.message, numbers) {
+            Ok(event) => Attempt::published(number, self.manager.sync_notify(event)),
+            Err(NoEvent::Own) => Attempt::judged(number, Verdict::Own),
+            Err(NoEvent::Dead(reason)) => {
+                Attempt::judging(number, self.incoming(number).bury(reason))
+            }
+        };
+        self.attempts.push(attempt);
     }
 
-    /// Tells the broker the verdict about a message.
-    async fn settle(&mut self, number: u64, verdict: Verdict) {
-        let held = self.held.remove(&number);
-        let held = held.expect("a message is held until its attempt has ended");
+    /// Returns a held message for the rarer ways.
+    fn incoming(&self, number: u64) -> Incoming<'a, E, T, C> {
+        let held = self.held.get(&number).expect(HELD);
+        Incoming {
+            settings: self.settings,
+            manager: self.manager,
+            message: held.message.clone(),
+            numbers: held.numbers,
+            stop: self.stop.clone(),
+        }
+    }
+
+    /// Goes on after an attempt: mostly, by telling the broker the verdict.
+    async fn settle(&mut self, number: u64, outcome: Outcome) {
+        let verdict = match outcome {
+            Outcome::Verdict(verdict) => verdict,
+            Outcome::Unfinished(receipt) => {
+                let judging = self.incoming(number).judge(receipt);
+                self.attempts.push(Attempt::judging(number, judging));
+                return;
+            }
+        };
+        let held = self.held.remove(&number).expect(HELD);
         let kind = {
             let mut counts = self.counts.lock();
             let (count, kind) = match verdict {
@@ -167,21 +194,23 @@ where
             *count += 1;
             kind
         };
-        answer(&held.message, kind).await;
+        answer(self.source.client(), held.message.reply, kind).await;
     }
 
     /// Reports messages still under way to the broker, and follows a new connection.
     async fn tick(&mut self, progress: Duration) {
+        let now = Instant::now();
+        let client = self.source.client();
         for held in self.held.values_mut() {
-            if held.told.elapsed() >= progress {
-                held.told = Instant::now();
-                answer(&held.message, AckKind::Progress).await;
+            if now.duration_since(held.told) >= progress {
+                held.told = now;
+                answer(client, held.message.reply.clone(), AckKind::Progress).await;
             }
         }
-        if let Some(client) = &self.client {
+        if let Some(client) = client {
             let connects = connection::count(client);
             for message in self.source.follow_connection(connects) {
-                self.begin(message);
+                self.begin(message, now);
             }
         }
     }
@@ -190,24 +219,55 @@ where
     async fn drain(&mut self, progress: Duration) {
         for message in self.source.close() {
             self.counts.lock().nacked += 1;
-            answer(&message, AckKind::Nak(None)).await;
+            answer(self.source.client(), message.reply, AckKind::Nak(None)).await;
         }
         let mut tick = interval(progress.max(Duration::from_millis(1)));
         while !self.attempts.is_empty() {
             tokio::select! {
-                Some((number, verdict)) = self.attempts.next() => self.settle(number, verdict).await,
+                Some((number, outcome)) = self.attempts.next() => self.settle(number, outcome).await,
                 _ = tick.tick() => self.tick(progress).await,
             }
         }
-        if let Some(client) = &self.client {
+        if let Some(client) = self.source.client() {
             let _ = timeout(FLUSH, client.flush()).await;
         }
     }
 }
 
+/// Invariant 1.
+const HELD: &str = "a message is held until its attempt has ended";
+
 /// Answers a delivery. A lost answer leads to another delivery.
-async fn answer(message: &Message, kind: AckKind) {
-    if let Err(error) = message.ack_with(kind).await {
-        tracing::warn!(error, "an acknowledgement could not be sent");
+async fn answer(client: Option<&Client>, reply: Option<Subject>, kind: AckKind) {
+    let Some((client, reply)) = client.zip(reply) else {
+        return; // no message of a consumer: nobody waits for an answer
+    };
+    let payload = match kind {
+        AckKind::Ack => Bytes::new(), // means the same, in fewer bytes
+        kind => kind.into(),
+    };
+    if let Err(error) = client.publish(reply, payload).await {
+        tracing::warn!(%error, "an acknowledgement could not be sent");
+    }
+}
+
+/// Hashes the numbers of messages, which the broker counts up: nobody chooses them to collide.
+#[derive(Default)]
+struct NumberHasher(u64);
+
+impl Hasher for NumberHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // The golden ratio: numbers beside each other differ in the low bits and in the high bits.
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }

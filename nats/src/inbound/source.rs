@@ -4,10 +4,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use async_nats::jetstream::Message;
+use async_nats::jetstream;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::consumer::pull::{Batch, Stream};
 use async_nats::jetstream::context::ConsumerInfoErrorKind;
+use async_nats::{Client, Message};
 use futures_util::stream::SelectAll;
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::Instant;
@@ -36,6 +37,8 @@ pub(super) struct Source {
     /// The most messages to request.
     places: usize,
     pulls: Pulls,
+    /// The client of the messages, known from the first message on.
+    client: Option<Client>,
     /// How often the connection had been made when the pull requests were made.
     connects: Option<u64>,
     /// The failures since the last message.
@@ -65,10 +68,16 @@ impl Source {
             consumer,
             places: places.min(LARGEST_BATCH),
             pulls,
+            client: None,
             connects: None,
             failures: 0,
             paused_until: None,
         }
+    }
+
+    /// Returns the client of the messages, or `None` before the first message.
+    pub(super) fn client(&self) -> Option<&Client> {
+        self.client.as_ref()
     }
 
     /// Waits for the next message, with `free` places left.
@@ -79,23 +88,55 @@ impl Source {
         loop {
             self.recover().await?;
             match self.pull(free).await {
-                Ok(Some(message)) => {
-                    self.failures = 0;
-                    return Ok(message);
-                }
+                Ok(Some(message)) => return Ok(self.open(message)),
                 Ok(None) => {}
-                Err(error) => {
-                    self.forget_requests();
-                    self.failures += 1;
-                    self.paused_until = Some(Instant::now() + BACKOFF.after(self.failures));
-                    tracing::warn!(error, failures = self.failures, "pulling messages failed");
-                }
+                Err(error) => self.fail(&error),
             }
         }
     }
 
+    /// Returns the next message, if it has arrived already: [`next`](Self::next) without its futures.
+    pub(super) fn arrived(&mut self) -> Option<Message> {
+        match self.take_arrived()? {
+            Ok(message) => Some(message),
+            Err(error) => {
+                self.fail(&error);
+                None
+            }
+        }
+    }
+
+    fn take_arrived(&mut self) -> Option<Result<Message, String>> {
+        let message = match &mut self.pulls {
+            Pulls::Standing(stream) => {
+                let message = stream.as_mut()?.next().now_or_never()??;
+                message.map_err(|error| error.to_string())
+            }
+            Pulls::Counted(requests) => {
+                let message = requests.next().now_or_never()??;
+                message.map_err(|error| error.to_string())
+            }
+        };
+        Some(message.map(|message| self.open(message)))
+    }
+
+    /// Takes the message out of the context that each message brings.
+    fn open(&mut self, message: jetstream::Message) -> Message {
+        self.failures = 0;
+        self.client.get_or_insert_with(|| message.context.client());
+        message.message
+    }
+
+    /// Drops the requests, and pauses before the next.
+    fn fail(&mut self, error: &str) {
+        self.forget_requests();
+        self.failures += 1;
+        self.paused_until = Some(Instant::now() + BACKOFF.after(self.failures));
+        tracing::warn!(error, failures = self.failures, "pulling messages failed");
+    }
+
     /// Waits for a message, or `None` when the requests are used up.
-    async fn pull(&mut self, free: usize) -> Result<Option<Message>, String> {
+    async fn pull(&mut self, free: usize) -> Result<Option<jetstream::Message>, String> {
         match &mut self.pulls {
             Pulls::Standing(stream) => {
                 if stream.is_none() {
@@ -167,18 +208,8 @@ impl Source {
     /// Drops the pull requests, and returns the messages that had arrived.
     pub(super) fn close(&mut self) -> Vec<Message> {
         let mut arrived = Vec::new();
-        match &mut self.pulls {
-            Pulls::Standing(Some(stream)) => {
-                while let Some(Some(Ok(message))) = stream.next().now_or_never() {
-                    arrived.push(message);
-                }
-            }
-            Pulls::Standing(None) => {}
-            Pulls::Counted(requests) => {
-                while let Some(Some(Ok(message))) = requests.next().now_or_never() {
-                    arrived.push(message);
-                }
-            }
+        while let Some(Ok(message)) = self.take_arrived() {
+            arrived.push(message);
         }
         self.forget_requests();
         arrived
