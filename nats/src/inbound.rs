@@ -1,6 +1,7 @@
 //! From a durable consumer of the broker to a manager.
 
 mod attempt;
+mod attempts;
 mod counts;
 mod message_info;
 mod pump;

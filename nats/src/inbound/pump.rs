@@ -9,13 +9,13 @@ use std::time::Duration;
 use async_nats::jetstream::AckKind;
 use async_nats::{Client, Message, Subject};
 use bytes::Bytes;
-use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
 use genevent::EventManager;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::Settings;
 use super::attempt::{Attempt, Incoming, NoEvent, Outcome, Verdict, event};
+use super::attempts::Attempts;
 use super::counts::InboundCounts;
 use super::message_info::Numbers;
 use super::source::Source;
@@ -42,7 +42,7 @@ pub(super) struct Pump<'a, E, T, C> {
     /// # Invariants
     /// 1. A message is held if and only if it has an attempt.
     held: HashMap<u64, Held, BuildHasherDefault<NumberHasher>>,
-    attempts: FuturesUnordered<Attempt<'a, T>>,
+    attempts: Attempts<Attempt<'a, T>>,
 }
 
 struct Held {
@@ -72,7 +72,7 @@ where
             stop,
             source,
             held: HashMap::default(),
-            attempts: FuturesUnordered::new(),
+            attempts: Attempts::new(),
         }
     }
 
