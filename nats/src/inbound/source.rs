@@ -11,6 +11,7 @@ use async_nats::jetstream::context::ConsumerInfoErrorKind;
 use async_nats::{Client, Message};
 use futures_util::stream::SelectAll;
 use futures_util::{FutureExt, StreamExt};
+use tokio::task::unconstrained;
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
@@ -208,12 +209,41 @@ impl Source {
     /// Drops the pull requests, and returns the messages that had arrived.
     pub(super) fn close(&mut self) -> Vec<Message> {
         let mut arrived = Vec::new();
-        while let Some(Ok(message)) = self.take_arrived() {
+        match &mut self.pulls {
+            Pulls::Standing(stream) => {
+                if let Some(mut stream) = stream.take() {
+                    arrived = arrived_in(&mut stream);
+                }
+            }
+            Pulls::Counted(requests) => {
+                // One by one: the set polls a request only after its wake-up, which may still be on its way.
+                for mut request in std::mem::take(requests) {
+                    arrived.append(&mut arrived_in(&mut request));
+                }
+            }
+        }
+        arrived
+            .into_iter()
+            .map(|message| self.open(message))
+            .collect()
+    }
+}
+
+/// Takes the messages that have arrived, up to an error.
+fn arrived_in<S, X>(request: &mut S) -> Vec<jetstream::Message>
+where
+    S: futures_util::Stream<Item = Result<jetstream::Message, X>> + Unpin,
+{
+    let mut arrived = Vec::new();
+    let taking = async {
+        while let Some(Some(Ok(message))) = request.next().now_or_never() {
             arrived.push(message);
         }
-        self.forget_requests();
-        arrived
-    }
+    };
+    // Beyond the task's budget: once it is used up, arrived messages look as if they had not arrived, and
+    // would be dropped with their request.
+    unconstrained(taking).now_or_never();
+    arrived
 }
 
 /// A pull request and the number of messages still to come.

@@ -376,3 +376,57 @@ async fn a_deleted_consumer_ends_the_bridge_with_its_name() {
         "{error:?}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bridge_that_stops_gives_all_arrived_messages_back_however_many() {
+    // More than a task takes at once, by tokio's budget.
+    const MESSAGES: u32 = 600;
+    for max_ack_pending in [1000, 2000] {
+        let setup = Setup::new().await;
+        let consumer = setup
+            .consumer(pull::Config {
+                max_ack_pending,
+                ack_wait: Duration::from_secs(30),
+                ..in_order()
+            })
+            .await;
+        setup.publish(0..MESSAGES).await;
+        let manager = EventManager::<u32>::new(1024);
+        let jobs = manager.subscribe().deliveries();
+        tokio::spawn(jobs.for_each_acked(None, async |_| ()));
+        // The first message is held up until the others have arrived and the bridge is to stop.
+        let (began, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
+        let (go_on, wait) = std::sync::mpsc::channel::<()>();
+        let wait = Mutex::new(wait);
+        let inbound = Inbound::new(consumer.clone()).max_in_flight(1000);
+        let inbound = inbound.map(move |event: u32, _: &MessageInfo<'_>| {
+            if event == 0 {
+                began.send(()).unwrap();
+                wait.lock().unwrap().recv().unwrap();
+            }
+            event
+        });
+        let inbound = inbound.run(&manager).await.unwrap();
+        has_begun.recv().await.unwrap();
+        let delivered = async || consumer.get_info().await.unwrap().num_ack_pending;
+        // A standing request asks for no more than 256 messages before it is polled again.
+        let arriving = if max_ack_pending == 1000 {
+            256
+        } else {
+            MESSAGES as usize
+        };
+        while delivered().await < arriving {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // The answer comes behind the messages.
+        assert_eq!(delivered().await, arriving);
+        let mut shutdown = Box::pin(inbound.shutdown());
+        assert!((&mut shutdown).now_or_never().is_none());
+        go_on.send(()).unwrap();
+        let counts = shutdown.await.unwrap();
+        assert!(
+            counts.acked + counts.nacked >= arriving as u64,
+            "{counts:?}"
+        );
+    }
+}
