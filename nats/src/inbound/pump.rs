@@ -263,11 +263,38 @@ impl Hasher for NumberHasher {
     }
 
     fn write_u64(&mut self, number: u64) {
-        // The golden ratio: numbers beside each other differ in the low bits and in the high bits.
-        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = (self.0 ^ number).wrapping_mul(GOLDEN_RATIO);
     }
 
     fn finish(&self) -> u64 {
-        self.0
+        // The table takes a place by the low bits. Those of the product are the same for each message of a
+        // consumer that gets, say, every 1,024th message of the stream.
+        let mixed = (self.0 ^ (self.0 >> 32)).wrapping_mul(GOLDEN_RATIO);
+        mixed ^ (mixed >> 32)
+    }
+}
+
+/// Of 2 to the 64: its multiples differ in the high bits.
+const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::hash::BuildHasher;
+
+    use super::*;
+
+    #[test]
+    fn numbers_at_any_distance_have_different_places() {
+        for distance in (0..48)
+            .map(|power| 1_u64 << power)
+            .chain([3, 10, 1000, 1536])
+        {
+            let hasher = BuildHasherDefault::<NumberHasher>::default();
+            let places = (0..256).map(|n| hasher.hash_one(1 + n * distance) % 512);
+            let places: HashSet<_> = places.collect();
+            // By chance, 201 places of 512 would be taken.
+            assert!(places.len() > 180, "{distance}: {} places", places.len());
+        }
     }
 }
