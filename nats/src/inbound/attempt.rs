@@ -129,7 +129,25 @@ pub(super) struct Incoming<'a, E, T, C> {
     pub(super) manager: &'a EventManager<T>,
     pub(super) message: Message,
     pub(super) numbers: Numbers,
+    pub(super) end: End,
+}
+
+/// The end of the tries of messages under way.
+#[derive(Debug, Clone)]
+pub(super) struct End {
     pub(super) stop: Stop,
+    /// Requested when the consumer is gone: nobody waits for an answer any more.
+    pub(super) gone: Stop,
+}
+
+impl End {
+    /// Waits for the end.
+    async fn requested(&mut self) {
+        tokio::select! {
+            () = self.stop.requested() => {}
+            () = self.gone.requested() => {}
+        }
+    }
 }
 
 impl<E, T, C> Incoming<'_, E, T, C>
@@ -152,7 +170,7 @@ where
             tokio::select! {
                 () = hearers(self.manager, pause) => {}
                 () = self.manager.closed() => return Verdict::Nak(None),
-                () = self.stop.requested() => return Verdict::Nak(None),
+                () = self.end.requested() => return Verdict::Nak(None),
             }
             let event = match event(self.settings, &self.message, self.numbers) {
                 Ok(event) => event,
@@ -208,7 +226,7 @@ where
             );
             tokio::select! {
                 () = tokio::time::sleep(self.settings.backoff.after(tries)) => {}
-                () = self.stop.requested() => return Verdict::Nak(None),
+                () = self.end.requested() => return Verdict::Nak(None),
             }
         }
         Verdict::Term

@@ -11,10 +11,11 @@ use async_nats::{Client, Message, Subject};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use genevent::EventManager;
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::Settings;
-use super::attempt::{Attempt, Incoming, NoEvent, Outcome, Verdict, event};
+use super::attempt::{Attempt, End, Incoming, NoEvent, Outcome, Verdict, event};
 use super::attempts::Attempts;
 use super::counts::InboundCounts;
 use super::message_info::Numbers;
@@ -35,6 +36,8 @@ pub(super) struct Pump<'a, E, T, C> {
     manager: &'a EventManager<T>,
     counts: Counter<InboundCounts>,
     stop: Stop,
+    /// Tells the attempts that the consumer is gone.
+    gone: watch::Sender<bool>,
     source: Source,
     /// The messages under way, by their number in the stream. A duplicate of such a message replaces
     /// the message, because an acknowledgement answers the last delivery.
@@ -70,6 +73,7 @@ where
             manager,
             counts,
             stop,
+            gone: watch::Sender::new(false),
             source,
             held: HashMap::default(),
             attempts: Attempts::new(),
@@ -107,6 +111,7 @@ where
                 }
             }
         };
+        self.gone.send_replace(end.is_err());
         self.drain(progress).await;
         end
     }
@@ -168,7 +173,10 @@ where
             manager: self.manager,
             message: held.message.clone(),
             numbers: held.numbers,
-            stop: self.stop.clone(),
+            end: End {
+                stop: self.stop.clone(),
+                gone: Stop::new(self.gone.subscribe()),
+            },
         }
     }
 

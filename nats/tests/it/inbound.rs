@@ -430,3 +430,34 @@ async fn a_bridge_that_stops_gives_all_arrived_messages_back_however_many() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_deleted_consumer_ends_the_bridge_also_with_an_unheard_event_and_a_failing_hook() {
+    let setup = Setup::new().await;
+    let consumer = setup
+        .consumer(pull::Config {
+            max_ack_pending: 3,
+            ..in_order()
+        })
+        .await;
+    for payload in ["1", "{"] {
+        let publish = setup.jetstream.publish("events.numbers", payload.into());
+        publish.await.unwrap().await.unwrap();
+    }
+    let manager = EventManager::<u32>::new(8);
+    let inbound = Inbound::new(consumer.clone())
+        .max_in_flight(3)
+        .dead_letters(|_| ready(Err("disk full".into())));
+    let mut inbound = inbound.run(&manager).await.unwrap();
+    while consumer.get_info().await.unwrap().num_ack_pending < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    setup.stream.delete_consumer("work").await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(60), inbound.ended());
+    let error = ended.await.expect("it ends").unwrap_err();
+    assert!(
+        matches!(error, InboundError::NoConsumer { .. }),
+        "{error:?}"
+    );
+    assert_eq!(inbound.counts().nacked, 2);
+}
