@@ -41,7 +41,7 @@ pub(super) struct Attempt<'a, T> {
 
 enum Stage<'a, T> {
     Published(SyncNotify<'a, T>),
-    Judging(BoxFuture<'a, Verdict>),
+    Judging(BoxFuture<'a, Outcome>),
     Judged(Verdict),
 }
 
@@ -66,9 +66,9 @@ impl<'a, T> Attempt<'a, T> {
         Self { number, stage }
     }
 
-    /// Creates the attempt that waits for a verdict.
-    pub(super) fn judging(number: u64, verdict: impl Future<Output = Verdict> + Send + 'a) -> Self {
-        let stage = Stage::Judging(verdict.boxed());
+    /// Creates the attempt that waits for an outcome.
+    pub(super) fn judging(number: u64, outcome: impl Future<Output = Outcome> + Send + 'a) -> Self {
+        let stage = Stage::Judging(outcome.boxed());
         Self { number, stage }
     }
 }
@@ -86,7 +86,7 @@ impl<T> Future for Attempt<'_, T> {
                 // Closed: another process may have room.
                 Err(_) => Outcome::Verdict(Verdict::Nak(None)),
             },
-            Stage::Judging(verdict) => Outcome::Verdict(ready!(verdict.poll_unpin(cx))),
+            Stage::Judging(outcome) => ready!(outcome.poll_unpin(cx)),
             Stage::Judged(verdict) => Outcome::Verdict(*verdict),
         };
         Poll::Ready((self.number, outcome))
@@ -156,36 +156,43 @@ where
     T: Send + Sync + 'static,
     C: Codec<E>,
 {
-    /// Returns the verdict after a receipt, for which an unheard event may be published again.
-    pub(super) async fn judge(mut self, mut receipt: Receipt) -> Verdict {
+    /// Returns the outcome after a receipt, for which an unheard event may be published again.
+    pub(super) async fn judge(mut self, mut receipt: Receipt) -> Outcome {
         let mut tries = 0;
         while receipt.is_unheard() {
             match self.settings.when_unheard {
-                WhenUnheard::Ack => return Verdict::Ack,
-                WhenUnheard::Nak => return self.unfinished("no subscriber".to_owned()).await,
+                WhenUnheard::Ack => return Outcome::Verdict(Verdict::Ack),
+                WhenUnheard::Nak => {
+                    let verdict = self.unfinished("no subscriber".to_owned()).await;
+                    return Outcome::Verdict(verdict);
+                }
                 WhenUnheard::Wait => {}
             }
             tries += 1;
             let pause = self.settings.backoff.after(tries);
             tokio::select! {
                 () = hearers(self.manager, pause) => {}
-                () = self.manager.closed() => return Verdict::Nak(None),
-                () = self.end.requested() => return Verdict::Nak(None),
+                () = self.manager.closed() => return Outcome::Verdict(Verdict::Nak(None)),
+                () = self.end.requested() => return Outcome::Verdict(Verdict::Nak(None)),
             }
             let event = match event(self.settings, &self.message, self.numbers) {
                 Ok(event) => event,
-                Err(NoEvent::Own) => return Verdict::Own,
-                Err(NoEvent::Dead(reason)) => return self.bury(reason).await,
+                Err(NoEvent::Own) => return Outcome::Verdict(Verdict::Own),
+                Err(NoEvent::Dead(reason)) => return Outcome::Verdict(self.bury(reason).await),
             };
             match self.manager.sync_notify(event).await {
                 Ok(next) => receipt = next,
-                Err(_) => return Verdict::Nak(None), // closed
+                Err(_) => return Outcome::Verdict(Verdict::Nak(None)), // closed
             }
         }
         if receipt.all_acked() {
-            return Verdict::Ack;
+            return Outcome::Verdict(Verdict::Ack);
         }
-        self.unfinished(causes(&receipt)).await
+        if tries > 0 {
+            // The message may have been delivered again in the meantime, for the last time even.
+            return Outcome::Unfinished(receipt);
+        }
+        Outcome::Verdict(self.unfinished(causes(&receipt)).await)
     }
 
     /// Gives the message back to the broker, or gives it up.

@@ -159,7 +159,8 @@ where
             Ok(event) => Attempt::published(number, self.manager.sync_notify(event)),
             Err(NoEvent::Own) => Attempt::judged(number, Verdict::Own),
             Err(NoEvent::Dead(reason)) => {
-                Attempt::judging(number, self.incoming(number).bury(reason))
+                let burying = self.incoming(number).bury(reason);
+                Attempt::judging(number, burying.map(Outcome::Verdict))
             }
         };
         self.attempts.push(attempt);

@@ -461,3 +461,43 @@ async fn a_deleted_consumer_ends_the_bridge_also_with_an_unheard_event_and_a_fai
     );
     assert_eq!(inbound.counts().nacked, 2);
 }
+
+#[tokio::test]
+async fn the_last_delivery_counts_also_for_an_event_that_waited_for_subscribers() {
+    let setup = Setup::new().await;
+    let consumer = setup
+        .consumer(pull::Config {
+            max_ack_pending: 2,
+            max_deliver: 2,
+            ..in_order()
+        })
+        .await;
+    setup.publish([1]).await;
+    let manager = EventManager::<u32>::new(8);
+    let dead = Arc::new(Mutex::new(Vec::new()));
+    let buried = Arc::clone(&dead);
+    let inbound = Inbound::new(consumer.clone())
+        .max_in_flight(2)
+        .backoff(SHORT)
+        .dead_letters(move |letter| {
+            buried.lock().unwrap().push(letter.delivered);
+            ready(Ok(()))
+        });
+    let inbound = inbound.run(&manager).await.unwrap();
+    while consumer.get_info().await.unwrap().num_ack_pending < 1 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // The server hears nothing for longer than `ack_wait`, and delivers again.
+    while inbound.counts().redelivered == 0 {
+        setup.server.signal("STOP");
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+        setup.server.signal("CONT");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let picky = manager.subscribe().deliveries();
+    let picky = picky.try_for_each_acked(1, async |_| Err::<(), _>("never"));
+    tokio::spawn(picky.continue_on_error(|_| ()));
+    until("given up", || inbound.counts().dead == 1).await;
+    assert_eq!(*dead.lock().unwrap(), [2]);
+    inbound.shutdown().await.unwrap();
+}
