@@ -1,8 +1,6 @@
 //! The task of an inbound bridge.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -11,6 +9,7 @@ use async_nats::{Client, Message, Subject};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use genevent::EventManager;
+use rustc_hash::FxHashMap;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
@@ -44,7 +43,7 @@ pub(super) struct Pump<'a, E, T, C> {
     ///
     /// # Invariants
     /// 1. A message is held if and only if it has an attempt.
-    held: HashMap<u64, Held, BuildHasherDefault<NumberHasher>>,
+    held: FxHashMap<u64, Held>,
     attempts: Attempts<Attempt<'a, T>>,
 }
 
@@ -75,7 +74,7 @@ where
             stop,
             gone: watch::Sender::new(false),
             source,
-            held: HashMap::default(),
+            held: FxHashMap::default(),
             attempts: Attempts::new(),
         }
     }
@@ -257,53 +256,5 @@ async fn answer(client: Option<&Client>, reply: Option<Subject>, kind: AckKind) 
     };
     if let Err(error) = client.publish(reply, payload).await {
         tracing::warn!(%error, "an acknowledgement could not be sent");
-    }
-}
-
-/// Hashes the numbers of messages, which the broker counts up: nobody chooses them to collide.
-#[derive(Default)]
-struct NumberHasher(u64);
-
-impl Hasher for NumberHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = (self.0 ^ number).wrapping_mul(GOLDEN_RATIO);
-    }
-
-    fn finish(&self) -> u64 {
-        // The table takes a place by the low bits. Those of the product are the same for each message of a
-        // consumer that gets, say, every 1,024th message of the stream.
-        let mixed = (self.0 ^ (self.0 >> 32)).wrapping_mul(GOLDEN_RATIO);
-        mixed ^ (mixed >> 32)
-    }
-}
-
-/// Of 2 to the 64: its multiples differ in the high bits.
-const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-    use std::hash::BuildHasher;
-
-    use super::*;
-
-    #[test]
-    fn numbers_at_any_distance_have_different_places() {
-        for distance in (0..48)
-            .map(|power| 1_u64 << power)
-            .chain([3, 10, 1000, 1536])
-        {
-            let hasher = BuildHasherDefault::<NumberHasher>::default();
-            let places = (0..256).map(|n| hasher.hash_one(1 + n * distance) % 512);
-            let places: HashSet<_> = places.collect();
-            // By chance, 201 places of 512 would be taken.
-            assert!(places.len() > 180, "{distance}: {} places", places.len());
-        }
     }
 }
