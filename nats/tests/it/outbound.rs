@@ -5,7 +5,7 @@ mod answers;
 use std::time::Duration;
 
 use async_nats::jetstream::{self, stream};
-use futures::{FutureExt, StreamExt as _};
+use futures::FutureExt;
 use genevent::EventManager;
 use genevent_nats::{Backoff, Codec, Inbound, ORIGIN, Outbound, OutboundError, Raw};
 
