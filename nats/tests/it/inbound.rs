@@ -248,10 +248,6 @@ async fn shutdown_finishes_what_is_under_way_and_gives_the_rest_back() {
     let counts = shutdown.await.unwrap().unwrap();
     // The rest comes again: at once what had arrived, after `ack_wait` what was still on its way.
     let left = 10 - counts.acked;
-    while setup.unacknowledged(&consumer).await != left {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-
     let rest = Inbound::new(consumer.clone()).max_in_flight(10);
     let rest = rest.run(&manager).await.unwrap();
     until("all", || rest.counts().acked == left).await;
