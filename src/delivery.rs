@@ -228,10 +228,10 @@ impl<E, S: AnySubscription + fmt::Debug> fmt::Debug for Deliveries<E, S> {
 
 /// An event with its explicit acknowledgement.
 ///
-/// A delivery dereferences to the event, and can be compared with an event. [`ack`](Self::ack) acknowledges the event. Dropping the delivery
-/// discards the event: the receipt lists the subscriber in [`unfinished`](crate::Receipt::unfinished).
-/// [`nack`](Self::nack) reports the event as failed, with a reason. Deliveries can be settled in any order,
-/// from any task or thread, and after the stream is dropped.
+/// A delivery dereferences to the event, and can be compared with an event. [`ack`](Self::ack) acknowledges
+/// the event. Dropping the delivery discards the event: the receipt lists the subscriber in
+/// [`unfinished`](crate::Receipt::unfinished). [`nack`](Self::nack) reports the event as failed, with a
+/// reason. Deliveries can be settled in any order, from any task or thread, and after the stream is dropped.
 ///
 /// If the event's own `Drop` panics when a delivery is dropped, the panic hook reports the panic,
 /// and the panic is caught.

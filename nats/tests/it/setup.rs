@@ -61,6 +61,13 @@ impl Setup {
         self.stream.get_raw_message(number).await.unwrap()
     }
 
+    /// Asserts that the stream's first messages are the numbers from 0 up to `end`.
+    pub(crate) async fn assert_stored_up_to(&self, end: u64) {
+        for number in 0..end {
+            assert_eq!(self.stored(number + 1).await.payload, number.to_string());
+        }
+    }
+
     /// Waits until the consumer owes nothing, and returns how many messages it never delivered.
     pub(crate) async fn settled(&self, consumer: &PullConsumer) -> u64 {
         let mut consumer = consumer.clone();

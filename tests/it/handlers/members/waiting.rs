@@ -232,3 +232,14 @@ async fn an_event_in_flight_is_not_for_a_later_handler() {
     let late = late.unwrap();
     assert_eq!((late.unread(), late.unacked()), (0, 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_group_without_events_is_named_itself() {
+    let manager = EventManager::<u32>::new(4);
+    let (_group, _go, stuck) = gated(&manager);
+    let mut call = Box::pin(stuck.call_async(|_| Box::pin(pending::<()>())));
+    assert!(poll!(&mut call).is_pending());
+    yield_now().await; // the call has begun, and the group is attached
+    let late = manager.stop().within(Duration::from_secs(1)).await;
+    assert_eq!(names(late.unwrap_err().waiting_for()), ["group"]);
+}

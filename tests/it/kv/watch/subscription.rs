@@ -11,19 +11,25 @@ use tokio_test::{assert_pending, assert_ready, task};
 use super::{in_short, let_other_tasks_run, new_registry, so_far};
 
 #[tokio::test]
-async fn polling_again_or_ack_finishes_a_change() {
+async fn polling_again_or_ack_or_nack_finishes_a_change() {
     let registry = new_registry();
     let mut watch = registry.watch();
     assert_eq!(so_far(&mut watch).await, ["."]);
-    registry.create("a").await.unwrap();
-    let mut flushed = task::spawn(registry.flush());
-    assert_pending!(flushed.poll());
-    assert_eq!(in_short(&watch.next().await.unwrap()), "+a");
-    let_other_tasks_run().await;
-    assert_pending!(flushed.poll());
-    watch.ack();
-    let_other_tasks_run().await;
-    assert_ready!(flushed.poll());
+    for (name, is_acked) in [("acked", true), ("nacked", false)] {
+        registry.create(name).await.unwrap();
+        let mut flushed = task::spawn(registry.flush());
+        assert_pending!(flushed.poll());
+        assert_eq!(in_short(&watch.next().await.unwrap()), format!("+{name}"));
+        let_other_tasks_run().await;
+        assert_pending!(flushed.poll());
+        if is_acked {
+            watch.ack();
+        } else {
+            watch.nack("the view is full");
+        }
+        let_other_tasks_run().await;
+        assert_ready!(flushed.poll());
+    }
 
     registry.create("b").await.unwrap();
     let mut flushed = task::spawn(registry.flush());
@@ -285,20 +291,4 @@ async fn the_registry_can_be_watched_inside_an_event() {
     let story = tokio::spawn(story.collect::<Vec<_>>());
     registry.create("a").await.unwrap();
     assert_eq!(story.await.unwrap(), [".", "+a", "+b", "-a"]);
-}
-
-#[tokio::test]
-async fn a_nack_settles_the_change_in_flight() {
-    let registry = new_registry();
-    let mut watch = registry.watch();
-    assert_eq!(so_far(&mut watch).await, ["."]);
-    registry.create("a").await.unwrap();
-    let mut flushed = task::spawn(registry.flush());
-    assert_pending!(flushed.poll());
-    assert_eq!(in_short(&watch.next().await.unwrap()), "+a");
-    let_other_tasks_run().await;
-    assert_pending!(flushed.poll());
-    watch.nack("the view is full");
-    let_other_tasks_run().await;
-    assert_ready!(flushed.poll());
 }

@@ -38,6 +38,17 @@ pub(crate) const WAITS: &[Wait] = &[
         wait(&mut sink.send(Odd::plain(2)), waker);
         assert_eq!(read(&mut full), Some(1));
     }),
+    #[cfg(feature = "rt")]
+    drops(
+        "reserve in line with a time limit, cancelled",
+        |world, waker| {
+            let _full = fill(world);
+            let limit = std::time::Duration::from_secs(1_000);
+            let mut reserve = world.manager.reserve().within(limit);
+            wait(&mut reserve, waker);
+            drop(reserve);
+        },
+    ),
     drops("a sink in line that is dropped", |world, waker| {
         let _full = fill(world);
         let mut sink = world.manager.sink();
