@@ -82,6 +82,16 @@ impl<E> HandlerAddress<E> {
         })
     }
 
+    /// Marks by `mark` the exit of the handler that has the name, and its handlers before, if it is a group.
+    /// Returns the result of `mark`, or `None` if the handler is gone.
+    fn mark<T>(&self, mark: impl FnOnce(&ExitState) -> T) -> Option<T> {
+        self.mark_members_aborted();
+        match &self.current {
+            Some(current) if !seeded_bug!("abort-misses-successor") => current.with(mark),
+            _ => Some(mark(&self.exit)),
+        }
+    }
+
     /// Marks the handlers of a group before the group: the runner looks for marked handlers then.
     fn mark_members_aborted(&self) {
         let members = self.members.iter().flat_map(|names| names.entries());
@@ -140,19 +150,11 @@ impl<E: Send + Sync + 'static> Address for HandlerAddress<E> {
     }
 
     fn mark_aborted(&self) {
-        self.mark_members_aborted();
-        match &self.current {
-            Some(current) if !seeded_bug!("abort-misses-successor") => current.abort(),
-            _ => self.exit.abort(),
-        }
+        self.mark(ExitState::abort);
     }
 
     fn mark_disconnected(&self) -> bool {
-        self.mark_members_aborted();
-        match &self.current {
-            Some(current) if !seeded_bug!("abort-misses-successor") => current.disconnect(),
-            _ => self.exit.disconnect(),
-        }
+        self.mark(ExitState::disconnect).unwrap_or(false)
     }
 
     fn wake_aborted(&self) {

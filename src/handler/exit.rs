@@ -44,17 +44,9 @@ impl CurrentExit {
         }
     }
 
-    /// Requests an abort of the handler that has the name now. The caller also wakes the runner.
-    pub(super) fn abort(&self) {
-        self.with(ExitState::abort);
-    }
-
-    /// As [`abort`](Self::abort), for a [disconnect](ExitState::disconnect).
-    pub(super) fn disconnect(&self) -> bool {
-        self.with(ExitState::disconnect).unwrap_or(false)
-    }
-
-    fn with<T>(&self, f: impl FnOnce(&ExitState) -> T) -> Option<T> {
+    /// Calls `f`, such as [`ExitState::abort`], with the exit of the handler that has the name now. `None` if
+    /// the handler is gone.
+    pub(super) fn with<T>(&self, f: impl FnOnce(&ExitState) -> T) -> Option<T> {
         let current = self.0.lock();
         let exit = current.upgrade();
         let result = exit.as_deref().map(f);
