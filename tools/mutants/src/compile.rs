@@ -7,9 +7,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::cargo;
 use crate::insert::{SWITCH, insert};
 use crate::list::Mutant;
+use crate::{Package, cargo};
 
 pub(crate) struct Planted {
     /// The mutants in the copy.
@@ -19,15 +19,20 @@ pub(crate) struct Planted {
 }
 
 /// Makes the copy with every compiling mutant.
-pub(crate) fn insert_compiling(home: &Path, tree: &Path, mutants: &[Mutant]) -> Planted {
+pub(crate) fn insert_compiling(
+    home: &Path,
+    tree: &Path,
+    package: &Package,
+    mutants: &[Mutant],
+) -> Planted {
     copy(home, tree);
     let all: BTreeSet<usize> = (0..mutants.len()).collect();
     let mut wanted = all.clone();
     let mut first: Option<BTreeSet<usize>> = None;
     loop {
-        let inserted = insert_all(home, tree, mutants, &wanted);
+        let inserted = insert_all(home, tree, package, mutants, &wanted);
         let placed = first.get_or_insert_with(|| inserted.clone());
-        let wrong = do_not_compile(tree);
+        let wrong = do_not_compile(tree, package);
         println!(
             "{} mutants in the copy, {} too many",
             inserted.len(),
@@ -71,6 +76,7 @@ fn copy(home: &Path, tree: &Path) {
 fn insert_all(
     home: &Path,
     tree: &Path,
+    package: &Package,
     mutants: &[Mutant],
     wanted: &BTreeSet<usize>,
 ) -> BTreeSet<usize> {
@@ -82,9 +88,10 @@ fn insert_all(
         write_if_new(&tree.join(file), &text);
         all.extend(inserted);
     }
-    write_if_new(&tree.join("src/mutant.rs"), SWITCH);
-    let lib = tree.join("src/lib.rs");
-    let text = fs::read_to_string(home.join("src/lib.rs")).expect("lib.rs can be read");
+    let source = Path::new(package.folder).join("src");
+    write_if_new(&tree.join(&source).join("mutant.rs"), SWITCH);
+    let lib = tree.join(&source).join("lib.rs");
+    let text = fs::read_to_string(home.join(&source).join("lib.rs")).expect("lib.rs can be read");
     write_if_new(&lib, &format!("{text}\nmod mutant;\n"));
     all
 }
@@ -98,9 +105,10 @@ fn write_if_new(path: &Path, text: &str) {
 }
 
 /// Returns the mutants in the compiler's errors.
-fn do_not_compile(tree: &Path) -> BTreeSet<usize> {
+fn do_not_compile(tree: &Path, package: &Package) -> BTreeSet<usize> {
     let arguments = ["build", "--lib", "--all-features", "--message-format=json"];
-    let output = (cargo(tree, &arguments).output()).expect("cargo is installed");
+    let arguments = arguments.into_iter().chain(["--package", package.name]);
+    let output = (cargo(tree, arguments).output()).expect("cargo is installed");
     let mut wrong = BTreeSet::new();
     for message in messages(&output.stdout) {
         let message = &message["message"];
@@ -142,15 +150,16 @@ fn mutant_at(tree: &Path, span: &Value, down: bool) -> Option<usize> {
 }
 
 /// Builds the tests, with every feature.
-pub(crate) fn test_programs(tree: &Path) -> Vec<PathBuf> {
+pub(crate) fn test_programs(tree: &Path, package: &Package) -> Vec<PathBuf> {
     let arguments = [
         "test",
         "--no-run",
-        "--tests",
         "--all-features",
         "--message-format=json",
     ];
-    let output = (cargo(tree, &arguments).output()).expect("cargo is installed");
+    let arguments = arguments.into_iter().chain(["--package", package.name]);
+    let arguments = arguments.chain(package.tests.iter().copied());
+    let output = (cargo(tree, arguments).output()).expect("cargo is installed");
     assert!(
         output.status.success(),
         "the tests do not compile:\n{}",

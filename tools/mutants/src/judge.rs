@@ -1,6 +1,7 @@
 //! Judges mutants. A mutant is noticed if a test reaching its code fails or does not end.
 
 use std::collections::BTreeSet;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
@@ -83,13 +84,22 @@ fn fails(tree: &Path, tests: &[&Test], id: usize) -> bool {
 /// Returns whether the program succeeds within the time.
 fn passes(command: &mut Command, within: Duration) -> bool {
     let end = Instant::now() + within;
-    let mut child = command.spawn().expect("the program has run before");
+    let mut child = command
+        .process_group(0)
+        .spawn()
+        .expect("the program has run before");
     loop {
         if let Some(status) = child.try_wait().expect("the process is our child") {
             return status.success();
         }
         if Instant::now() > end {
-            child.kill().expect("the process is our child");
+            // Also the servers that the tests have started.
+            let group = format!("-{}", child.id());
+            let killed = Command::new("kill").args(["-KILL", "--", &group]).status();
+            assert!(
+                killed.is_ok_and(|status| status.success()),
+                "a group is killed"
+            );
             child.wait().expect("the process is our child");
             return false;
         }

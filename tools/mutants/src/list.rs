@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::cargo;
+use crate::{Package, cargo};
 
 /// Line and column, counted from 1.
 pub(crate) type Position = (usize, usize);
@@ -34,10 +34,11 @@ pub(crate) enum Kind {
     Other,
 }
 
-/// Returns all mutants. The index of a mutant is its number.
-pub(crate) fn mutants(home: &Path) -> Vec<Mutant> {
-    let arguments = ["mutants", "--list", "--json", "--all-features"];
-    let output = (cargo(home, &arguments).output()).expect("cargo is installed");
+/// Returns all mutants of a package. The index of a mutant is its number.
+pub(crate) fn mutants(home: &Path, package: &Package) -> Vec<Mutant> {
+    let arguments = ["mutants", "--list", "--json", "--all-features", "--package"];
+    let arguments = arguments.into_iter().chain([package.name]);
+    let output = (cargo(home, arguments).output()).expect("cargo is installed");
     assert!(
         output.status.success(),
         "cargo-mutants is needed: cargo install --locked cargo-mutants\n{}",

@@ -6,6 +6,8 @@
 //!
 //! Arguments select the mutants with any of them in the name. Mutants that cannot be built in are
 //! listed, for `cargo mutants -F 'their name'`.
+//!
+//! With `--nats` as the first argument, the mutants are those of `genevent-nats`.
 
 mod compile;
 mod insert;
@@ -20,17 +22,45 @@ use std::process::{Command, ExitCode};
 /// The required percentage of noticed mutants among the compiled mutants.
 const ENOUGH: usize = 98;
 
+/// A package with mutants.
+struct Package {
+    name: &'static str,
+    /// From the project's folder.
+    folder: &'static str,
+    /// Selects the programs of tests.
+    tests: &'static [&'static str],
+}
+
+const GENEVENT: Package = Package {
+    name: "genevent",
+    folder: "",
+    tests: &["--tests"],
+};
+
+/// Without the test `processes`, whose program has arguments of its own.
+const NATS: Package = Package {
+    name: "genevent-nats",
+    folder: "nats",
+    tests: &["--lib", "--test=it"],
+};
+
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
+    let mut words: Vec<String> = std::env::args().skip(1).collect();
+    let package = if words.first().is_some_and(|word| word == "--nats") {
+        words.remove(0);
+        &NATS
+    } else {
+        &GENEVENT
+    };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let home = folder
         .ancestors()
         .nth(2)
         .expect("the folder is `tools/mutants`");
     let tree = home.join("target/mutants/tree");
-    let mutants = list::mutants(home);
-    let inserted = compile::insert_compiling(home, &tree, &mutants);
-    let programs = compile::test_programs(&tree);
+    let mutants = list::mutants(home, package);
+    let inserted = compile::insert_compiling(home, &tree, package, &mutants);
+    let programs = compile::test_programs(&tree, package);
     let tests = reach::tests(&tree, &programs);
 
     let is_asked_for = |id: &usize| {
@@ -54,7 +84,7 @@ fn main() -> ExitCode {
 }
 
 /// Returns `cargo` in `folder`, with settings for fast builds.
-fn cargo(folder: &Path, arguments: &[&str]) -> Command {
+fn cargo<'a>(folder: &Path, arguments: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new("cargo");
     command
         .args(arguments)

@@ -80,6 +80,8 @@ pub(crate) fn run<'a>(
         .args(["--quiet", "--exact", "--test-threads=2"])
         .args(names)
         .current_dir(tree)
+        // Programs that are killed leave files behind.
+        .env("TMPDIR", tree.join("target/tmp"))
         .env("PROPTEST_CASES", "400")
         .env("RUST_BACKTRACE", "0")
         .env_remove("MUTANT")
