@@ -146,7 +146,7 @@ impl Handler<u32> for Slow {
 }
 
 /// Is woken in the middle of the end from outside, and returns when the handler has begun to
-/// terminate.
+/// terminate, or to exist.
 struct Gate {
     open: Mutex<Option<oneshot::Sender<()>>>,
     begun: Mutex<mpsc::Receiver<()>>,
@@ -212,4 +212,42 @@ async fn stop_now_does_not_cut_terminate_short() {
         |_, closed, cx| assert!(closed.poll_unpin(cx).is_pending()),
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stop_now_aborts_a_handler_listed_during_the_close() {
+    let manager = EventManager::<u32>::new(8);
+    let first = manager.add_handler("first", stuck()).unwrap();
+    let (subscribed, is_subscribed) = mpsc::channel();
+    let (open, is_closed) = oneshot::channel();
+    let mut is_closed = Some(is_closed);
+    let (listed, is_listed) = mpsc::channel();
+    let factory = move || {
+        subscribed.send(()).unwrap();
+        is_closed.take().unwrap().blocking_recv().unwrap();
+        stuck()
+    };
+    let other = manager.clone();
+    let adding = tokio::task::spawn_blocking(move || {
+        let options = HandlerOptions::new("second").restart(Restart::never());
+        let handler = other.add_handler_with(options, factory).unwrap();
+        listed.send(()).unwrap();
+        handler
+    });
+    is_subscribed.recv().unwrap();
+    manager.notify(0).await.unwrap();
+    let gate = Gate {
+        open: Mutex::new(Some(open)),
+        begun: Mutex::new(is_listed),
+    };
+    let waker = Waker::from(Arc::new(gate));
+    let mut closed = manager.closed();
+    let mut cx = Context::from_waker(&waker);
+    assert!(closed.poll_unpin(&mut cx).is_pending());
+    let other = manager.clone();
+    let stopped = tokio::task::spawn_blocking(move || other.stop_now());
+    stopped.await.unwrap();
+    for handler in [first, adding.await.unwrap()] {
+        assert_eq!(handler.stopped().await, StopReason::Aborted);
+    }
 }

@@ -1,5 +1,7 @@
 //! How long publishers wait, and which actions restart the clock.
 
+use std::time::Duration;
+
 use genevent::error::TryNotifyError;
 use genevent::test_util::{assert_ended, assert_next};
 use genevent::{DisconnectCause, EndReason, EventManager, Overflow, SubscribeOptions};
@@ -33,6 +35,21 @@ async fn publishers_continue_when_the_limit_is_over() {
         }
     ));
     drop(other);
+}
+
+/// Tokio's timers count milliseconds: one set to a moment between two of them would fire late.
+#[tokio::test(start_paused = true)]
+async fn a_limit_of_zero_makes_no_publisher_wait() {
+    advance(Duration::from_micros(1_500)).await;
+    let manager = EventManager::new(1);
+    let _stuck = manager.subscribe_with(Overflow::WaitAtMost(Duration::ZERO));
+    manager.try_notify(1).unwrap();
+    let mut publisher = task::spawn(manager.notify(2));
+    assert_eq!(
+        assert_ready!(publisher.poll()),
+        Ok(0),
+        "no subscriber is left"
+    );
 }
 
 #[tokio::test(start_paused = true)]
