@@ -74,6 +74,9 @@ impl Inserter<'_> {
     }
 
     fn binary(&mut self, expr: &mut Expr, operator: Position) {
+        if has_let(expr) {
+            return;
+        }
         let original = expr.clone();
         for (id, replacement) in self.find(Kind::BinaryOperator, operator) {
             let mut wrong = original.clone();
@@ -166,6 +169,15 @@ impl VisitMut for Inserter<'_> {
         if let Some(operator) = unary {
             self.unary(expr, operator);
         }
+    }
+}
+
+/// Returns whether the expression is a part of a chain with a `let`, which stands in a condition alone.
+fn has_let(expr: &Expr) -> bool {
+    match expr {
+        Expr::Let(_) => true,
+        Expr::Binary(binary) => has_let(&binary.left) || has_let(&binary.right),
+        _ => false,
     }
 }
 
