@@ -87,9 +87,3 @@ impl Default for Hook {
         })
     }
 }
-
-impl fmt::Debug for Hook {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Hook")
-    }
-}

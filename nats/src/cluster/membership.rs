@@ -217,4 +217,15 @@ mod tests {
         drop(awaited);
         assert!(membership.lock().awaited.is_empty());
     }
+
+    #[test]
+    fn a_node_that_says_farewell_is_gone_at_once() {
+        let membership = Arc::new(Membership::default());
+        membership.beat("a", 0);
+        let awaited = membership.await_reports("event");
+        let members = membership.of(1);
+        membership.left("a");
+        assert!(membership.names().is_empty());
+        assert!(awaited.missing(&members).is_empty());
+    }
 }

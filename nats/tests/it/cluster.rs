@@ -1,7 +1,9 @@
 //! A manager across nodes. Here the nodes share a process, each with a connection of its own;
 //! `tests/processes` has nodes to kill.
 
-use std::time::Duration;
+use std::collections::HashSet;
+use std::error::Error;
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream;
 use futures::StreamExt;
@@ -108,6 +110,7 @@ async fn a_receipt_has_every_node_and_names_who_failed() {
 #[tokio::test]
 async fn a_node_that_leaves_or_falls_silent_is_not_waited_for() {
     let server = Server::start();
+    let client = async_nats::connect(server.url()).await.unwrap();
     let [a, b, c] = three(&server).await;
     let mut stuck = b.subscribe();
     let waiting = {
@@ -115,12 +118,22 @@ async fn a_node_that_leaves_or_falls_silent_is_not_waited_for() {
         tokio::spawn(async move { a.sync_notify(&1).await.unwrap() })
     };
     assert_eq!(stuck.next().await, Some(1));
+    let death = Instant::now();
     drop(b); // dies without a farewell, with the event in flight
     let receipt = waiting.await.unwrap();
+    assert!(
+        death.elapsed() < Duration::from_secs(3),
+        "a heartbeat's time"
+    );
     assert_eq!(receipt.gone().collect::<Vec<_>>(), ["b"]);
     assert_eq!(a.members(), ["a", "c"]);
 
     c.leave().await;
+    let jetstream = jetstream::new(client);
+    let members = jetstream.get_stream("KV_GENEVENT_test_members").await;
+    let members = members.unwrap();
+    let farewell = members.get_last_raw_message_by_subject("$KV.GENEVENT_test_members.c");
+    assert!(farewell.await.unwrap().payload.is_empty(), "no beat");
     until("a is alone", || a.members() == ["a"]).await;
     let receipt = a.sync_notify(&2).await.unwrap();
     assert_eq!(receipt.to_string(), "event 2: a 0 of 0");
@@ -185,12 +198,53 @@ async fn names_sizes_and_foreign_bytes_are_checked() {
     assert!(matches!(error, ClusterError::TooLarge), "{error:?}");
 
     let mut events = cluster.subscribe();
+    assert_eq!(cluster.notify(&"tea".to_owned()).await.unwrap(), 1);
     let jetstream = jetstream::new(client);
     let garbage = jetstream.publish("genevent.test.events", "{".into()).await;
     garbage.unwrap().await.unwrap();
-    assert_eq!(cluster.notify(&"tea".to_owned()).await.unwrap(), 2);
+    assert_eq!(cluster.notify(&"cake".to_owned()).await.unwrap(), 3);
     assert_eq!(events.next().await.unwrap(), "tea");
-    let mut replay = cluster.replay_since(0);
-    assert_eq!(replay.next().await.unwrap().unwrap_err().seq(), 1);
-    assert_eq!(replay.next().await.unwrap().unwrap(), (2, "tea".to_owned()));
+    assert_eq!(events.next().await.unwrap(), "cake");
+    let mut replay = cluster.replay_since(1);
+    let error = replay.next().await.unwrap().unwrap_err();
+    assert_eq!(error.seq(), 2);
+    assert_eq!(error.to_string(), "event 2 cannot be decoded");
+    assert!(error.source().is_some());
+    let cake = replay.next().await.unwrap().unwrap();
+    assert_eq!(cake, (3, "cake".to_owned()));
+}
+
+/// The broker drops an event published again by its id.
+#[tokio::test]
+async fn each_event_has_an_id_of_its_own() {
+    let server = Server::start();
+    let nodes = [join(&server, "a").await, join(&server, "b").await];
+    for node in nodes.iter().cycle().take(4) {
+        node.notify(&0).await.unwrap();
+    }
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let stream = jetstream::new(client).get_stream("GENEVENT_test").await;
+    let stream = stream.unwrap();
+    let mut ids = HashSet::new();
+    for seq in 1..=4 {
+        let event = stream.get_raw_message(seq).await.unwrap();
+        let id = event.headers.get("Nats-Msg-Id").unwrap().to_string();
+        assert!(!id.is_empty() && ids.insert(id));
+    }
+}
+
+#[tokio::test]
+async fn an_event_is_published_once_there_is_a_stream_again() {
+    let server = Server::start();
+    let a = join(&server, "a").await;
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let jetstream = jetstream::new(client);
+    let mut stream = jetstream.get_stream("GENEVENT_test").await.unwrap();
+    let config = stream.info().await.unwrap().config.clone();
+    jetstream.delete_stream("GENEVENT_test").await.unwrap();
+    let publishing = tokio::spawn(async move { a.notify(&1).await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!publishing.is_finished());
+    jetstream.create_stream(config).await.unwrap();
+    assert_eq!(publishing.await.unwrap().unwrap(), 1);
 }

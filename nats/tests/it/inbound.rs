@@ -333,6 +333,8 @@ async fn what_would_break_a_promise_is_refused() {
         ..in_order()
     };
     let brief = setup.consumer(brief).await;
+    let as_often = Inbound::new(brief.clone()).max_deliver(2).run(&manager);
+    as_often.await.unwrap().shutdown().await.unwrap();
     let error = Inbound::new(brief)
         .max_deliver(3)
         .run(&manager)

@@ -12,3 +12,4 @@ mod outbound;
 mod outsider;
 mod registry;
 mod setup;
+mod values;

@@ -1,7 +1,7 @@
 //! A registry across nodes.
 
 use futures::{FutureExt, StreamExt};
-use genevent::kv::{ExitReason, Reflect, View, Watch, WatchEvent};
+use genevent::kv::{ExitReason, Reflect, RegistryEvent, View, Watch, WatchEvent};
 use genevent_nats::{RegistryError, SharedRegistry};
 
 use crate::server::Server;
@@ -120,4 +120,36 @@ async fn missing_buckets_and_bad_names_are_errors() {
         .await
         .unwrap_err();
     assert!(matches!(error, RegistryError::InvalidName), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_value_larger_than_the_broker_accepts_is_an_error() {
+    let server = Server::start();
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let texts = SharedRegistry::<String>::open(client, "texts")
+        .await
+        .unwrap();
+    texts.create("novels").await.unwrap();
+    let error = texts.put("novels", "long", &"x".repeat(2_000_000)).await;
+    assert!(matches!(error, Err(RegistryError::Unreachable(_))));
+}
+
+#[tokio::test]
+async fn the_local_registry_ends_with_the_last_clone() {
+    let server = Server::start();
+    let registry = open(&server).await;
+    let mut events = registry.local().events();
+    drop(registry.clone());
+    registry.create("shopping").await.unwrap();
+    assert_eq!(events.next().await.unwrap().name(), "shopping");
+    drop(registry);
+    let exited = events.next().await.unwrap();
+    assert!(matches!(
+        exited,
+        RegistryEvent::Exited {
+            reason: ExitReason::RegistryGone,
+            ..
+        }
+    ));
+    assert!(events.next().await.is_none());
 }
