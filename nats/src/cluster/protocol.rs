@@ -70,3 +70,22 @@ pub(super) struct Heartbeat {
     /// The node delivers the events after this number.
     pub(super) since: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::Names;
+
+    #[test]
+    fn clusters_and_nodes_share_no_name() {
+        let mut all = HashSet::new();
+        for names in ["one", "other"].map(Names::new) {
+            assert!(all.insert(names.stream()) && all.insert(names.events()));
+            assert!(all.insert(names.members()));
+            for node in ["a", "b"] {
+                assert!(all.insert(names.reports(node)) && all.insert(names.questions(node)));
+            }
+        }
+    }
+}

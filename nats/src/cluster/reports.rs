@@ -39,3 +39,30 @@ impl Reports {
         state.by_id.get(id).cloned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_report_makes_room_for_the_newest() {
+        let reports = Reports::default();
+        let keep = |number: usize| {
+            reports.keep(Report {
+                node: "a".to_owned(),
+                id: number.to_string(),
+                acked: number,
+                unfinished: Vec::new(),
+            });
+        };
+        let acked = |number: usize| reports.find(&number.to_string()).map(|it| it.acked);
+        (0..KEPT).for_each(keep);
+        assert_eq!((acked(0), acked(KEPT - 1)), (Some(0), Some(KEPT - 1)));
+        for newest in KEPT..KEPT + 3 {
+            keep(newest);
+            let oldest = newest - KEPT;
+            assert_eq!((acked(oldest), acked(oldest + 1)), (None, Some(oldest + 1)));
+            assert_eq!(acked(newest), Some(newest));
+        }
+    }
+}

@@ -94,6 +94,9 @@ async fn a_receipt_has_every_node_and_names_who_failed() {
 
     let receipt = a.sync_notify(&1).await.unwrap();
     assert!(!receipt.all_acked());
+    assert_eq!(receipt.seq(), 2);
+    let line = receipt.to_string();
+    assert!(line.starts_with("event 2: a 1 of 2, not "), "{line}");
     let NodeOutcome::Finished {
         acked: 1,
         unfinished,

@@ -265,3 +265,17 @@ fn a_bridge_may_run_on_another_runtime_than_its_client_and_end_with_it() {
     assert!(panicked.load(Ordering::Relaxed));
     clients.block_on(async { drop(setup) });
 }
+
+#[tokio::test]
+async fn an_event_that_nobody_wants_is_not_published_without_a_pause() {
+    let (_setup, consumer) = Setup::in_order([1]).await;
+    let manager = EventManager::<u32>::new(8);
+    let _picky = manager.subscribe_filter(|_| false);
+    let hour = Duration::from_secs(3600);
+    let inbound = Inbound::new(consumer).backoff(Backoff::new(hour, hour));
+    let inbound = inbound.run(&manager).await.unwrap();
+    until("published", || manager.stats().published() == 1).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(manager.stats().published(), 1);
+    assert_eq!(inbound.shutdown().await.unwrap().nacked, 1);
+}

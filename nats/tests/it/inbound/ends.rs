@@ -150,3 +150,22 @@ async fn the_last_delivery_counts_also_for_an_event_that_waited_for_subscribers(
     assert_eq!(*dead.lock().unwrap(), [2]);
     inbound.shutdown().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_message_has_a_subject_a_number_and_an_id() {
+    let (setup, consumer) = Setup::in_order([7, 8]).await;
+    let manager = EventManager::<(String, u64, Option<String>)>::new(8);
+    let mut jobs = manager.subscribe().deliveries();
+    let inbound = Inbound::new(consumer.clone()).map(|_: u32, info: &MessageInfo<'_>| {
+        assert_eq!(info.origin(), None);
+        let id = info.id().map(str::to_owned);
+        (info.subject().to_owned(), info.stream_sequence(), id)
+    });
+    let inbound = inbound.run(&manager).await.unwrap();
+    for (number, id) in [(1, "test-7"), (2, "test-8")] {
+        let expected = ("events.numbers".to_owned(), number, Some(id.to_owned()));
+        assert_eq!(jobs.next().await.unwrap().ack(), expected);
+    }
+    setup.settled(&consumer).await;
+    inbound.shutdown().await.unwrap();
+}
