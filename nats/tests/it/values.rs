@@ -89,7 +89,12 @@ async fn debug_tells_bridges_nodes_and_registries_apart() {
     assert!(text.contains("Running { counts: InboundCounts {"), "{text}");
 
     let client = || async_nats::connect(setup.server.url());
-    let options = ClusterOptions::<u32>::new().node("a");
+    let options = ClusterOptions::<u32>::new().node("a").capacity(5);
+    let text = format!("{options:?}");
+    assert!(
+        text.starts_with(r#"ClusterOptions { node: Some("a"), capacity: 5"#),
+        "{text}"
+    );
     let cluster = Cluster::join_with(client().await.unwrap(), "test", options)
         .await
         .unwrap();

@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::Package;
 use crate::list::Mutant;
 use crate::reach::{Test, in_parallel, run};
 
-/// The number of tests from which tests longer than [`LONG`] are left out.
+/// The number of tests from which tests longer than [`Package::long`] are left out.
 const MANY: usize = 12;
-const LONG: Duration = Duration::from_millis(1_500);
 /// The time of the first batch of tests; each further batch has four times as long.
 const FIRST: Duration = Duration::from_millis(300);
 const MOST: Duration = Duration::from_secs(6);
@@ -22,6 +22,7 @@ const MOST: Duration = Duration::from_secs(6);
 /// Prints the unnoticed mutants of `judged` and the progress, and returns their number.
 pub(crate) fn missed(
     tree: &Path,
+    package: &Package,
     tests: &[Test],
     judged: &BTreeSet<usize>,
     mutants: &[Mutant],
@@ -36,7 +37,7 @@ pub(crate) fn missed(
             if index % 100 == 0 {
                 println!("{index} judged, next {}", mutants[id].name);
             }
-            if !is_noticed(tree, tests, id) {
+            if !is_noticed(tree, package, tests, id) {
                 println!("missed: {}", mutants[id].name);
                 missed.fetch_add(1, Ordering::Relaxed);
             }
@@ -45,11 +46,11 @@ pub(crate) fn missed(
     missed.into_inner()
 }
 
-fn is_noticed(tree: &Path, tests: &[Test], id: usize) -> bool {
+fn is_noticed(tree: &Path, package: &Package, tests: &[Test], id: usize) -> bool {
     let mut reaching: Vec<&Test> = (tests.iter()).filter(|t| t.reaches.contains(&id)).collect();
     if reaching.len() > MANY {
         // The random model is not left out.
-        reaching.retain(|test| test.takes < LONG || test.name.contains("the_reference"));
+        reaching.retain(|test| test.takes < package.long || test.name.contains("the_reference"));
     }
     let (mut rest, mut most) = (&reaching[..], FIRST);
     while !rest.is_empty() {

@@ -18,6 +18,7 @@ mod reach;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 /// The required percentage of noticed mutants among the compiled mutants.
 const ENOUGH: usize = 98;
@@ -29,12 +30,15 @@ struct Package {
     folder: &'static str,
     /// Selects the programs of tests.
     tests: &'static [&'static str],
+    /// From which length on a test is left out where many others reach the mutant.
+    long: Duration,
 }
 
 const GENEVENT: Package = Package {
     name: "genevent",
     folder: "",
     tests: &["--tests"],
+    long: Duration::from_millis(1_500),
 };
 
 /// Without the test `processes`, whose program has arguments of its own.
@@ -42,6 +46,8 @@ const NATS: Package = Package {
     name: "genevent-nats",
     folder: "nats",
     tests: &["--lib", "--test=it"],
+    // Promises about time take time.
+    long: Duration::from_secs(10),
 };
 
 fn main() -> ExitCode {
@@ -69,7 +75,7 @@ fn main() -> ExitCode {
     };
     let judged: BTreeSet<usize> = inserted.ids.iter().copied().filter(is_asked_for).collect();
     println!("{} of {} mutants are judged", judged.len(), mutants.len());
-    let missed = judge::missed(&tree, &tests, &judged, &mutants);
+    let missed = judge::missed(&tree, package, &tests, &judged, &mutants);
 
     for id in inserted.not_inserted.iter().copied().filter(is_asked_for) {
         println!("not built in: {}", mutants[id].name);
