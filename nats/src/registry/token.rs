@@ -59,6 +59,7 @@ mod tests {
             assert!(is_publishable(&token) && !token.contains('.'), "{token}");
             assert_eq!(unescape(&token).as_deref(), Some(name));
         }
+        assert_eq!(escape("plain-1_x"), "plain-1_x");
         assert_eq!(unescape("=4"), None);
         assert_eq!(unescape("=FF"), None);
     }

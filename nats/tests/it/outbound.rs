@@ -239,10 +239,12 @@ async fn a_stream_that_would_store_doubles_is_refused() {
     let server = Server::start();
     let jetstream = jetstream::new(async_nats::connect(server.url()).await.unwrap());
     let manager = EventManager::<u32>::new(8);
-    let run = |subject: &str| {
-        Outbound::new(jetstream.clone(), subject).run(manager.subscribe().deliveries())
+    let confirm_within = |time| {
+        let outbound = Outbound::new(jetstream.clone(), "events.numbers").confirm_within(time);
+        outbound.run(manager.subscribe().deliveries())
     };
-    let error = run("events.numbers").await.unwrap_err();
+    let brief = Duration::from_millis(50);
+    let error = confirm_within(brief).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "no stream stores subject \"events.numbers\""
@@ -253,13 +255,15 @@ async fn a_stream_that_would_store_doubles_is_refused() {
         ..events()
     };
     jetstream.create_stream(config).await.unwrap();
-    let error = run("events.numbers").await.unwrap_err();
+    let error = confirm_within(brief * 2).await.unwrap_err();
     assert!(
         matches!(error, OutboundError::NoDedupWindow { .. }),
         "{error:?}"
     );
     assert!(error.to_string().contains("`duplicate_window`"));
     assert_eq!(manager.subscriber_count(), 0, "its deliveries are dropped");
+    let twice_fits = confirm_within(brief).await.unwrap();
+    twice_fits.shutdown().await.unwrap();
 }
 
 #[tokio::test]
