@@ -237,7 +237,7 @@ async fn each_event_has_an_id_of_its_own() {
 }
 
 #[tokio::test]
-async fn an_event_is_published_once_there_is_a_stream_again() {
+async fn events_are_published_and_read_once_there_is_a_stream_again() {
     let server = Server::start();
     let a = join(&server, "a").await;
     let client = async_nats::connect(server.url()).await.unwrap();
@@ -245,9 +245,12 @@ async fn an_event_is_published_once_there_is_a_stream_again() {
     let mut stream = jetstream.get_stream("GENEVENT_test").await.unwrap();
     let config = stream.info().await.unwrap().config.clone();
     jetstream.delete_stream("GENEVENT_test").await.unwrap();
+    let mut replay = a.replay_since(0);
+    let reading = tokio::spawn(async move { replay.next().await.unwrap().unwrap() });
     let publishing = tokio::spawn(async move { a.notify(&1).await });
     tokio::time::sleep(Duration::from_millis(100)).await;
-    assert!(!publishing.is_finished());
+    assert!(!publishing.is_finished() && !reading.is_finished());
     jetstream.create_stream(config).await.unwrap();
     assert_eq!(publishing.await.unwrap().unwrap(), 1);
+    assert_eq!(reading.await.unwrap(), (1, 1));
 }
