@@ -343,3 +343,37 @@ async fn two_nodes_hear_each_other_and_not_themselves() {
         assert!(heard.next().now_or_never().is_none());
     }
 }
+
+#[tokio::test]
+async fn a_bridge_takes_no_more_than_may_be_in_flight() {
+    let setup = Setup::new().await;
+    let manager = EventManager::<u32>::new(8);
+    let outbound = Outbound::new(setup.jetstream.clone(), "events.numbers").max_in_flight(2);
+    let outbound = outbound.run(manager.subscribe().deliveries());
+    let outbound = outbound.await.unwrap();
+    setup.server.signal("STOP");
+    for number in 0..5 {
+        manager.notify(number).await.unwrap();
+    }
+    until("two are taken", || manager.subscribers()[0].unread() == 3).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(manager.subscribers()[0].unread(), 3);
+    setup.server.signal("CONT");
+    assert_eq!(outbound.shutdown().await.unwrap().confirmed, 2);
+}
+
+#[tokio::test]
+async fn an_event_after_a_long_rest_has_all_of_its_time() {
+    let setup = Setup::new().await;
+    let manager = EventManager::<u32>::new(8);
+    let time = Duration::from_millis(500);
+    let outbound = Outbound::new(setup.jetstream.clone(), "events.numbers").confirm_within(time);
+    let outbound = outbound.run(manager.subscribe().deliveries());
+    let outbound = outbound.await.unwrap();
+    for number in 0..2 {
+        tokio::time::sleep(time * 3 / 2).await;
+        assert!(manager.sync_notify(number).await.unwrap().all_acked());
+    }
+    let counts = outbound.shutdown().await.unwrap();
+    assert_eq!((counts.confirmed, counts.retries), (2, 0));
+}

@@ -1,5 +1,6 @@
 //! The broker's answers: many, lost, in any order, and refusals in the middle of a window.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::jetstream::{self};
@@ -8,7 +9,7 @@ use genevent::EventManager;
 use genevent_nats::{Backoff, Outbound};
 
 use super::Even;
-use crate::setup::Setup;
+use crate::setup::{Setup, until};
 
 #[tokio::test]
 async fn a_full_window_of_a_sole_publisher_never_begins_again() {
@@ -170,4 +171,22 @@ async fn answers_in_any_order_twice_malformed_or_about_no_event_confirm_each_eve
         (4, 1, 1),
         "{counts:?}"
     );
+}
+
+#[tokio::test]
+async fn a_new_connection_without_an_event_on_its_way_is_no_retry() {
+    let mut setup = Setup::new().await;
+    let manager = EventManager::<u32>::new(8);
+    let outbound = Outbound::new(setup.jetstream.clone(), "events.numbers");
+    let outbound = outbound.run(manager.subscribe().deliveries());
+    let outbound = outbound.await.unwrap();
+    assert!(manager.sync_notify(0).await.unwrap().all_acked());
+    setup.server.restart();
+    let client = setup.jetstream.client();
+    let connects = || client.statistics().connects.load(Ordering::Relaxed);
+    until("connected again", || connects() == 2).await;
+    // Until the bridge has noticed.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let counts = outbound.shutdown().await.unwrap();
+    assert_eq!((counts.confirmed, counts.retries), (1, 0));
 }
