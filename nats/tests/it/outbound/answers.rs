@@ -1,15 +1,16 @@
 //! The broker's answers: many, lost, in any order, and refusals in the middle of a window.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use async_nats::jetstream::{self};
+use async_nats::jetstream::{self, stream};
+use async_nats::{Client, Subscriber};
 use futures::{FutureExt, StreamExt as _};
 use genevent::EventManager;
 use genevent_nats::{Backoff, Outbound};
 
 use super::Even;
-use crate::setup::{Setup, until};
+use crate::setup::{Setup, events, until};
 
 #[tokio::test]
 async fn a_full_window_of_a_sole_publisher_never_begins_again() {
@@ -84,16 +85,11 @@ async fn events_too_large_in_the_middle_of_a_window_delay_no_other() {
     }
 }
 
-#[tokio::test]
-async fn answers_in_any_order_twice_malformed_or_about_no_event_confirm_each_event_once() {
-    const STORED: &str = r#"{"stream":"EVENTS","seq":1}"#;
-    let setup = Setup::new().await;
-    let manager = EventManager::<u32>::new(16);
-    let deliveries = manager.subscribe().deliveries();
-    let outbound = Outbound::new(setup.jetstream.clone(), "events.numbers").max_in_flight(4);
-    let outbound = outbound.backoff(Backoff::new(Duration::ZERO, Duration::ZERO));
-    let outbound = outbound.run(deliveries).await.unwrap();
-    // From here on, the test answers in place of the stream.
+const STORED: &str = r#"{"stream":"EVENTS","seq":1}"#;
+const DUPLICATE: &str = r#"{"stream":"EVENTS","seq":1,"duplicate":true}"#;
+
+/// Deletes the stream. From here on, the test answers in its place.
+async fn take_over(setup: &Setup) -> (Client, Subscriber) {
     setup.jetstream.delete_stream("EVENTS").await.unwrap();
     let client = async_nats::connect(setup.server.url()).await.unwrap();
     let mut sent = client.subscribe("events.>").await.unwrap();
@@ -101,13 +97,25 @@ async fn answers_in_any_order_twice_malformed_or_about_no_event_confirm_each_eve
     sent.next()
         .await
         .expect("the server knows the subscription");
+    (client, sent)
+}
+
+#[tokio::test]
+async fn answers_in_any_order_twice_malformed_or_about_no_event_confirm_each_event_once() {
+    let setup = Setup::new().await;
+    let manager = EventManager::<u32>::new(16);
+    let deliveries = manager.subscribe().deliveries();
+    let outbound = Outbound::new(setup.jetstream.clone(), "events.numbers").max_in_flight(4);
+    let outbound = outbound.backoff(Backoff::new(Duration::ZERO, Duration::ZERO));
+    let outbound = outbound.run(deliveries).await.unwrap();
+    let (client, mut sent) = take_over(&setup).await;
     let mut receipts = Vec::new();
     for event in 0..4 {
         let mut receipt = manager.sync_notify(event).boxed();
         assert!((&mut receipt).now_or_never().is_none());
         receipts.push(receipt);
     }
-    let attempt = async |sent: &mut async_nats::Subscriber, events: std::ops::Range<u32>| {
+    let attempt = async |sent: &mut Subscriber, events: std::ops::Range<u32>| {
         let mut subjects = Vec::new();
         for event in events {
             let message = sent.next().await.unwrap();
@@ -157,11 +165,7 @@ async fn answers_in_any_order_twice_malformed_or_about_no_event_confirm_each_eve
         2,
         "outdated answers are ignored"
     );
-    answer(
-        &second[1],
-        r#"{"stream":"EVENTS","seq":1,"duplicate":true}"#,
-    )
-    .await;
+    answer(&second[1], DUPLICATE).await;
     for receipt in receipts {
         assert!(receipt.await.unwrap().all_acked());
     }
@@ -189,4 +193,71 @@ async fn a_new_connection_without_an_event_on_its_way_is_no_retry() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     let counts = outbound.shutdown().await.unwrap();
     assert_eq!((counts.confirmed, counts.retries), (1, 0));
+}
+
+/// The stream ends with the id of the predecessor only once the predecessor is stored.
+#[tokio::test]
+async fn an_event_goes_ahead_of_answers_only_behind_an_id_that_is_new_to_the_stream() {
+    let setup = Setup::new().await;
+    let manager = EventManager::<u32>::new(16);
+    let deliveries = manager.subscribe().deliveries();
+    let outbound = Outbound::new(setup.jetstream.clone(), "events.numbers").max_in_flight(8);
+    let outbound = outbound.message_id(u32::to_string).run(deliveries);
+    let outbound = outbound.await.unwrap();
+    let (client, mut sent) = take_over(&setup).await;
+    for event in [1, 2, 3, 4, 3, 5] {
+        manager.notify(event).await.unwrap();
+    }
+    // The last id of the stream is not known yet; and after the second 3, it may be that of the first.
+    for together in [&[1][..], &[2, 3, 4, 3], &[5]] {
+        let mut answers = Vec::new();
+        for event in together {
+            let message = sent.next().await.unwrap();
+            assert_eq!(message.payload, event.to_string());
+            answers.push(message.reply.unwrap());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(sent.next().now_or_never().is_none());
+        for answer in answers {
+            client.publish(answer, STORED.into()).await.unwrap();
+        }
+    }
+    assert_eq!(outbound.shutdown().await.unwrap().confirmed, 6);
+}
+
+#[tokio::test]
+async fn an_event_confirmed_after_the_window_for_duplicates_may_be_stored_twice() {
+    const WINDOW: Duration = Duration::from_millis(200);
+    let setup = Setup::new().await;
+    let config = stream::Config {
+        duplicate_window: WINDOW,
+        ..events()
+    };
+    setup.jetstream.update_stream(config).await.unwrap();
+    let manager = EventManager::<u32>::new(16);
+    let deliveries = manager.subscribe().deliveries();
+    let outbound = Outbound::new(setup.jetstream.clone(), "events.numbers");
+    let outbound = outbound.confirm_within(WINDOW / 2).run(deliveries);
+    let outbound = outbound.await.unwrap();
+    let (client, mut sent) = take_over(&setup).await;
+    for (answer, is_late, unchecked) in [
+        (STORED, false, 0),
+        (STORED, true, 1),
+        (DUPLICATE, true, 1),
+        (STORED, true, 2),
+    ] {
+        let mut receipt = manager.sync_notify(0).boxed();
+        assert!((&mut receipt).now_or_never().is_none());
+        let mut message = sent.next().await.unwrap();
+        let first = Instant::now();
+        while is_late && first.elapsed() <= WINDOW {
+            message = sent.next().await.unwrap();
+        }
+        let subject = message.reply.unwrap();
+        client.publish(subject, answer.into()).await.unwrap();
+        assert!(receipt.await.unwrap().all_acked());
+        assert_eq!(outbound.counts().unchecked, unchecked);
+    }
+    let counts = outbound.shutdown().await.unwrap();
+    assert_eq!((counts.confirmed, counts.duplicates), (4, 1));
 }
