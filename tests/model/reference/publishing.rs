@@ -196,7 +196,7 @@ impl Reference {
     /// Returns `Some` if the event was stored.
     pub(crate) fn try_notify(&mut self, payload: u64) -> Option<usize> {
         if self.needs_no_place() {
-            return Some(self.store(Room::Free, payload));
+            return Some(self.push(payload));
         }
         if self.closed || self.has_sleepers() {
             return None;
@@ -216,6 +216,9 @@ impl Reference {
         }
         if self.closed {
             return Err(NoFollowUp::Closed);
+        }
+        if self.needs_no_place() {
+            return Ok(self.push(payload));
         }
         self.evaluate(payload, 0);
         Ok(self.store(Room::PastWindows, payload))
@@ -317,6 +320,15 @@ impl Reference {
                 _ => {}
             }
         }
+        let audience = self.push(payload);
+        self.unblock_with_room();
+        self.serve();
+        audience
+    }
+
+    /// Adds an event for the subscribers it concerns. With [`needs_no_place`](Self::needs_no_place), that is
+    /// all: an event for nobody changes no room, so no waiter has to check again.
+    pub(super) fn push(&mut self, payload: u64) -> usize {
         let audience = self.concerned(payload);
         for &who in &audience {
             self.readers[who].unread.push_back(self.events.len());
@@ -330,8 +342,6 @@ impl Reference {
             received: Answers::new(&awaited),
             finished: Answers::new(&awaited),
         });
-        self.unblock_with_room();
-        self.serve();
         audience.len()
     }
 

@@ -3,8 +3,8 @@
 use std::task::Poll;
 
 use super::{
-    Answer, Answers, Call, CallId, Event, Progress, Question, Reader, Reference, Room, State,
-    Stored, Time, Who,
+    Answer, Answers, Call, CallId, Event, Progress, Question, Reader, Reference, State, Stored,
+    Time, Who,
 };
 
 /// The length of a segment in a manager as small as the model's.
@@ -95,17 +95,18 @@ impl Reference {
     fn poll_publisher(&mut self, id: CallId, payload: u64) -> Poll<Answer> {
         if !matches!(self.calls[id].progress, Progress::Stored(_)) {
             let is_first = matches!(self.calls[id].progress, Progress::Lazy);
-            let room = if is_first && self.needs_no_place() {
-                Room::Free
+            if is_first && self.needs_no_place() {
+                self.calls[id].progress = Progress::Stored(self.events.len());
+                self.push(payload);
             } else {
-                match self.poll_room(id) {
+                let room = match self.poll_room(id) {
                     Poll::Ready(Some(room)) => room,
                     Poll::Ready(None) => return Poll::Ready(Answer::Closed(payload)),
                     Poll::Pending => return Poll::Pending,
-                }
-            };
-            self.calls[id].progress = Progress::Stored(self.events.len());
-            self.store(room, payload);
+                };
+                self.calls[id].progress = Progress::Stored(self.events.len());
+                self.store(room, payload);
+            }
         }
         let Progress::Stored(event) = self.calls[id].progress else {
             unreachable!("it has just been stored");
