@@ -274,6 +274,7 @@ impl Reference {
     pub(crate) fn end_step(&mut self) {
         self.note_wakeups();
         self.run_handlers();
+        self.forgive_with_room();
         self.step += 1;
         self.note_wakeups();
         for sink in 0..self.sinks.len() {

@@ -93,7 +93,7 @@ impl<E> Machine<E> {
         let stored = self.append(room, event, ticket, evaluation, effects);
         if room == Room::Reserved {
             // Only now: appending checks filtered members against `overdue_at_permit`.
-            self.clear_overdue_at_permit();
+            self.forgive_overdue_with_room();
             // Filtered members without interest in the event have gained room.
             self.unblock_queues_with_room();
         }

@@ -39,8 +39,8 @@ impl<E> Machine<E> {
         if was_blocking {
             self.unblock(key);
             self.push_full_at(key);
-            self.forgive_overdue(key);
         }
+        self.forgive_overdue(key);
         self.settle(key, Some(seq), effects);
         self.cancel_unneeded_reports(key);
         self.assert_invariants();
@@ -59,12 +59,15 @@ impl<E> Machine<E> {
         self.assert_invariants();
     }
 
-    /// Cancels the member's reports if no publisher, flush or stage depends on them.
+    /// Cancels the member's reports if no publisher, permit, flush or stage depends on them.
     pub(super) fn cancel_unneeded_reports(&self, key: u64) {
         let member = self.member(key);
         let is_stage = member.subscriber.stage().is_some();
-        let needs_reports =
-            member.has_flushes() || is_stage || self.blockers.need_reports(key, &member.blocker);
+        // Reading on takes the mark of an overdue member away.
+        let needs_reports = member.has_flushes()
+            || is_stage
+            || self.blockers.need_reports(key, &member.blocker)
+            || self.was_overdue_at_permit(key);
         // A detached member goes on reporting, until its stream is gone.
         if member.is_attached() && !needs_reports {
             member.subscriber.cursor.cancel_reports();

@@ -219,13 +219,21 @@ impl<E> Machine<E> {
 
     // ---- Reserved places --------------------------------------------------------------------
 
-    /// Clears `overdue_at_permit` if no place is reserved any more. A granted place counts, too: the
-    /// permit may have taken its room.
+    /// Forgets that members were overdue when a permit was given, if these have room beside all reserved
+    /// places now, or if no place is reserved any more. A granted place counts, too: the permit may have
+    /// taken its room.
     #[inline]
-    pub(super) fn clear_overdue_at_permit(&mut self) {
-        if self.reserved == 0 && !self.overdue_at_permit.is_empty() {
-            self.overdue_at_permit.clear();
+    pub(super) fn forgive_overdue_with_room(&mut self) {
+        if !self.overdue_at_permit.is_empty() {
+            self.forgive_all_with_room();
         }
+    }
+
+    #[cold]
+    fn forgive_all_with_room(&mut self) {
+        let mut overdue = std::mem::take(&mut self.overdue_at_permit);
+        overdue.retain(|&key| self.reserved > 0 && !self.has_room_beside_reserved(key));
+        self.overdue_at_permit = overdue;
     }
 
     /// Grants a place to a publisher, which has room for its event by that until it takes the place.
@@ -282,7 +290,7 @@ impl<E> Machine<E> {
 
     fn release_reserved(&mut self, places: u64) {
         self.reserved -= places;
-        self.clear_overdue_at_permit();
+        self.forgive_overdue_with_room();
         let tail_and_reserved = self.log.tail() + self.reserved;
         // Unblock the readers to which the places had left no room. Unblocking moves the last
         // member to `index`, so `index` stays.

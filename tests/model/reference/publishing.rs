@@ -139,6 +139,13 @@ impl Reference {
                 self.readers[who].blocks = false;
                 self.readers[who].waited = None;
             }
+        }
+        self.forgive_with_room();
+    }
+
+    /// Subscribers with room are not overdue for the permits that are out.
+    pub(super) fn forgive_with_room(&mut self) {
+        for who in 0..self.readers.len() {
             self.readers[who].passed &= self.is_full(who) && self.reserved() > 0;
         }
     }
@@ -195,6 +202,8 @@ impl Reference {
 
     /// Returns `Some` if the event was stored.
     pub(crate) fn try_notify(&mut self, payload: u64) -> Option<usize> {
+        // A reader that clones an event meanwhile has just made room.
+        self.forgive_with_room();
         if self.needs_no_place() {
             return Some(self.push(payload));
         }

@@ -152,6 +152,58 @@ async fn a_subscriber_that_caught_up_is_not_overdue() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_subscriber_that_caught_up_unawaited_is_not_overdue() {
+    let (manager, mut plain) = full_window();
+    let permit = manager.reserve().await.unwrap();
+    assert_next!(plain, 1).now();
+    assert_next!(plain, 2).now();
+    assert_eq!((plain.follow_up(3), plain.follow_up(4)), (Ok(1), Ok(1)));
+    assert_eq!(permit.notify(5), 1);
+    assert_eq!((plain.len(), cause(&plain)), (3, None));
+
+    let manager = EventManager::new(2);
+    let mut filtered = manager.subscribe_filter_with(at_most(5), |_| true);
+    for event in [1, 2] {
+        manager.try_notify(event).unwrap();
+    }
+    let permit = manager.reserve().await.unwrap();
+    assert_next!(filtered, 1).now();
+    assert_next!(filtered, 2).now();
+    let followed = (filtered.follow_up(3), filtered.follow_up(4));
+    assert_eq!(followed, (Ok(1), Ok(1)));
+    assert_eq!(permit.notify(5), 1);
+    assert_eq!((filtered.len(), filtered.end_reason()), (3, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_with_room_from_a_dropped_permit_is_not_overdue() {
+    let manager = EventManager::new(3);
+    let mut reader = manager.subscribe_with(at_most(5).window(2));
+    let other = reserve(&manager);
+    manager.try_notify(1).unwrap();
+    let permit = manager.reserve().await.unwrap();
+    assert_next!(reader, 1).now();
+    drop(other);
+    assert_eq!((reader.follow_up(2), reader.follow_up(3)), (Ok(1), Ok(1)));
+    assert_eq!(permit.notify(4), 1);
+    assert_eq!((reader.len(), cause(&reader)), (3, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_filter_with_room_from_an_unwanted_event_is_not_overdue() {
+    let manager = EventManager::new(3);
+    let mut even = manager.subscribe_filter_with(at_most(5).window(2), |n| n % 2 == 0);
+    let other = reserve(&manager);
+    manager.try_notify(2).unwrap();
+    let permit = manager.reserve().await.unwrap();
+    assert_next!(even, 2).now();
+    assert_eq!(other.notify(3), 0, "it does not want this");
+    assert_eq!((even.follow_up(4), even.follow_up(6)), (Ok(1), Ok(1)));
+    assert_eq!(permit.notify(8), 1);
+    assert_eq!((even.len(), even.end_reason()), (3, None));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_subscriber_with_room_for_the_permit_alone_stays_overdue() {
     let (manager, mut reader) = full_window();
     let permit = manager.reserve().await.unwrap();
