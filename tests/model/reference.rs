@@ -270,10 +270,10 @@ impl Reference {
     }
 
     /// Checks the wakeups at the end of every operation: every due task must have been woken, and
-    /// no other.
-    pub(crate) fn end_step(&mut self) {
+    /// no other. Handlers run in the order of their first turns.
+    pub(crate) fn end_step(&mut self, turns: &[usize]) {
         self.note_wakeups();
-        self.run_handlers();
+        self.run_handlers(turns);
         self.forgive_with_room();
         self.step += 1;
         self.note_wakeups();

@@ -18,7 +18,7 @@ use proptest::test_runner::TestCaseError;
 use tokio::runtime::Runtime;
 
 use self::ends::Watch;
-use self::handlers::Handling;
+use self::handlers::{Handling, Turns};
 use super::driven::{Called, EitherSink, Events, Unacked, Wakers};
 use super::ops::Pick;
 use super::payload::{Payload, key_of};
@@ -43,6 +43,7 @@ pub(crate) struct World<'a> {
     /// The futures that wait for the end of a subscription.
     watches: Vec<Watch>,
     handlers: Vec<Handling>,
+    turns: Turns,
     /// By the remainder of a division by 1, 2 and 3.
     topics: [Topics<Payload, u64>; 3],
     /// The ids of all subscribers, past and present.
@@ -106,6 +107,7 @@ impl<'a> World<'a> {
             sinks: Vec::new(),
             watches: Vec::new(),
             handlers: Vec::new(),
+            turns: Turns::default(),
             topics: [1, 2, 3].map(|n| manager.topics(move |payload: &Payload| key_of(payload, n))),
             ids: Vec::new(),
             payload: 0,
@@ -127,6 +129,7 @@ impl<'a> World<'a> {
             sinks: self.sinks,
             watches: self.watches,
             handlers: self.handlers,
+            turns: self.turns,
             topics: self.topics,
             ids: self.ids,
             payload: self.payload,

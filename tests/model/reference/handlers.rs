@@ -51,10 +51,11 @@ impl Reference {
         !self.running().is_empty()
     }
 
-    /// A publish wakes the handlers with a filter first.
-    pub(super) fn run_handlers(&mut self) {
+    /// Runs the handlers in the order of their first turns, and then the others.
+    pub(super) fn run_handlers(&mut self, turns: &[usize]) {
         let mut order: Vec<_> = (0..self.handlers.len()).collect();
-        order.sort_by_key(|&index| self.readers[self.handlers[index].who].sees.wants.is_none());
+        let first_turn = |index| turns.iter().position(|&turn| turn == index);
+        order.sort_by_key(|&index| first_turn(index).unwrap_or(turns.len()));
         for index in order {
             while self.handlers[index].stopped.is_none() && self.run_handler(index) {}
         }

@@ -12,7 +12,7 @@ impl World<'_> {
     /// The checks after every operation.
     pub(crate) fn check(&mut self) -> Checked {
         self.run_handlers();
-        self.reference.end_step();
+        self.reference.end_step(&self.turns.take());
         for call in &self.calls {
             let expected = &self.reference.calls[call.id];
             let exactly = expected.polled_at == self.reference.now;

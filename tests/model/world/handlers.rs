@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::ops::ControlFlow;
 use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Waker};
 
 use futures::FutureExt;
@@ -17,10 +18,31 @@ use super::calls::run_tasks;
 use super::streams::REASON;
 
 /// Fails at some events, and panics at others.
-pub(crate) struct Moody;
+pub(crate) struct Moody {
+    /// Its index among all handlers.
+    index: usize,
+    turns: Turns,
+}
+
+/// The handlers in the order in which they have handled events since the last operation. Which of several
+/// handlers runs first is up to the runtime.
+#[derive(Clone, Default)]
+pub(super) struct Turns(Arc<Mutex<Vec<usize>>>);
+
+impl Turns {
+    fn note(&self, index: usize) {
+        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.push(index);
+    }
+
+    pub(super) fn take(&self) -> Vec<usize> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
 
 impl Handler<Payload> for Moody {
     async fn handle_event(&mut self, event: &Payload) -> Handled {
+        self.turns.note(self.index);
         match answer_to(event.0) {
             Answering::Finishes => Ok(ControlFlow::Continue(())),
             Answering::Fails => Err(REASON.into()),
@@ -55,7 +77,11 @@ impl World<'_> {
             Some(n) => options.filter(move |event: &Payload| event.0 % n == 0),
             None => options,
         };
-        let added = manager.add_handler_with(options, Moody);
+        let moody = Moody {
+            index: self.handlers.len(),
+            turns: self.turns.clone(),
+        };
+        let added = manager.add_handler_with(options, moody);
         prop_assert_eq!(
             added.is_ok(),
             !self.reference.closed,
