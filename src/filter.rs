@@ -39,6 +39,7 @@ use std::panic::{AssertUnwindSafe, Location};
 
 use crate::channel::filter::Interest;
 use crate::channel::filter::interest::evaluate_retained;
+use crate::channel::filter::key_log::batch::KeyBatch;
 use crate::channel::filter::queue::FilterQueue;
 use crate::channel::filter::queue::replayed::ReplayedValues;
 use crate::channel::subscriber::SubscriberState;
@@ -103,6 +104,8 @@ pub struct Filtered<T> {
     /// Unwind safe: a panic of user code leaves no channel state half changed.
     channel: AssertUnwindSafe<Arc<dyn AnyChannel>>,
     queue: Arc<FilterQueue<T>>,
+    /// The events taken from the log of a key.
+    batch: AssertUnwindSafe<KeyBatch<T>>,
     /// The ticket of a publisher that waits until the event in flight is finished.
     in_flight: Option<Arc<Ticket>>,
     /// The sequence number of the last event taken.
@@ -142,6 +145,7 @@ impl<T: Send + 'static> Filtered<T> {
         let subscription = Self {
             channel: AssertUnwindSafe(Arc::clone(channel) as _),
             queue,
+            batch: AssertUnwindSafe(KeyBatch::new()),
             in_flight: None,
             last_seq: 0,
             needs_ack: false,

@@ -37,8 +37,13 @@ use crate::util::sync::Arc;
 ///
 /// A panic of the key function, or of the key's `Hash` or `Eq`, is a panic of the publishing call, or of
 /// the call that subscribes. The event is not stored then, for no subscriber at all. A panic of the event's
-/// `Clone` disconnects the subscriber that the clone is for, as with a filter, and a panic of a key's
+/// `Clone` disconnects the subscribers that the clone is for, as with a filter, and a panic of a key's
 /// `Drop` is caught.
+///
+/// # Clones
+/// An event is kept once for all lossless subscribers of its key alone: the publisher clones it once, and each of
+/// these subscribers clones it again when the event is read. For each other subscriber, of several keys or with
+/// [`DropOldest`](crate::Overflow::DropOldest), the publisher makes a clone of its own.
 ///
 /// # Examples
 /// ```
@@ -98,7 +103,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     {
         Topics {
             channel: Arc::clone(self.channel()),
-            group: AssertUnwindSafe(TopicGroup::new(key)),
+            group: AssertUnwindSafe(TopicGroup::new(self.channel().capacity(), key)),
         }
     }
 }
@@ -110,8 +115,8 @@ where
 {
     /// Subscribes to the events with this key that are published from now on.
     ///
-    /// The publisher clones each of these events for this subscription. The overflow policy is the
-    /// manager's [`default_overflow`](crate::EventManagerBuilder::default_overflow). On a closed manager,
+    /// Each event is cloned when it is read. The overflow policy is the manager's
+    /// [`default_overflow`](crate::EventManagerBuilder::default_overflow). On a closed manager,
     /// the returned stream has ended.
     ///
     /// # Examples

@@ -6,9 +6,10 @@
 
 use std::task::Waker;
 
+use crate::channel::filter::RemovedFilters;
 use crate::channel::filter::queue::AnyQueue;
-use crate::channel::filter::{RemovedFilter, RemovedFilters};
-use crate::channel::log::segment::Segment;
+use crate::channel::filter::user_code::Removed;
+use crate::channel::log::segment::{FreedSegments, Segment};
 use crate::channel::parked::Unparked;
 use crate::channel::source::Unread;
 use crate::channel::subscriber::SubscriberState;
@@ -47,8 +48,8 @@ pub(crate) enum Effect<E> {
     /// Emit a record to the `tracing` subscriber.
     #[cfg(feature = "tracing")]
     Trace(crate::channel::trace::Record),
-    /// Drop a removed filter.
-    DropFilter(RemovedFilter),
+    /// Drop what was removed.
+    Drop(Removed),
     /// Drop all filters: the channel is complete.
     DropFilters(RemovedFilters<E>),
 }
@@ -94,6 +95,12 @@ impl<E> Effects<E> {
     }
 }
 
+impl<E> FreedSegments<E> for Effects<E> {
+    fn push(&mut self, segment: Segment<E>) {
+        self.push(Effect::Segment(segment));
+    }
+}
+
 impl<E> Effect<E> {
     #[inline]
     fn run(self) {
@@ -115,7 +122,7 @@ impl<E> Effect<E> {
             }
             #[cfg(feature = "tracing")]
             Self::Trace(record) => record.emit(),
-            Self::DropFilter(filter) => drop(filter),
+            Self::Drop(removed) => drop(removed),
             Self::DropFilters(filters) => drop(filters),
         }
     }

@@ -8,6 +8,7 @@
 use std::any::Any;
 
 use crate::channel::filter::queue::{FilterQueue, Pushed};
+use crate::channel::parked::Unparked;
 use crate::channel::ticket::Ticket;
 use crate::subscriber_id::SubscriberId;
 use crate::util::one_or_many::OneOrMany;
@@ -17,13 +18,13 @@ use crate::util::sync::Arc;
 mod any_group;
 mod group;
 pub(crate) mod interest;
+pub(crate) mod key_log;
 pub(crate) mod queue;
 mod registry;
 pub(crate) mod topics;
+pub(crate) mod user_code;
 
-pub(crate) use any_group::RemovedFilter;
 pub(crate) use interest::Interest;
-use interest::Panicked;
 pub(crate) use registry::{FilterRegistry, FilterSnapshot, RemovedFilters};
 
 /// The value that a predicate returned for an event, and the queue for that value.
@@ -40,6 +41,13 @@ impl<T> Drop for Match<T> {
             drop_caught(value);
         }
     }
+}
+
+/// The work that an append to a key log leaves for the time after the channel is unlocked.
+pub(crate) struct Appended {
+    pub(crate) readers: Unparked,
+    /// The lossless readers whose unread events fill at least half of the window.
+    pub(crate) crowded: Vec<u64>,
 }
 
 /// The matches of a filter group with an event.
@@ -62,6 +70,11 @@ trait AnyMatches: Send {
 
     /// Appends the values to the queues, except for closed queues, and calls `f` for each append.
     fn deliver(&mut self, seq: u64, ticket: Option<&Arc<Ticket>>, f: &mut dyn FnMut(Pushed<'_>));
+
+    /// Appends the event to a key log, if there is one that has readers.
+    fn append(&mut self, _seq: u64, _ticket: Option<&Arc<Ticket>>) -> Option<Appended> {
+        None
+    }
 
     /// Returns [`GroupMatches::known`].
     fn known(&self) -> &dyn Any;
@@ -106,6 +119,8 @@ pub(crate) struct FilterMatches {
     /// The number of the newest filter that was evaluated.
     newest_filter: u64,
     groups: OneOrMany<Box<dyn AnyMatches>>,
+    /// Whether any of the groups has an event for a key log.
+    has_logged: bool,
     /// The subscribers whose predicates panicked.
     panicked: Vec<SubscriberId>,
 }
@@ -154,7 +169,7 @@ impl Drop for Evaluation {
 
 impl FilterMatches {
     /// Adds the matches of a group.
-    fn push_group<T: Send + 'static, G: Send + 'static>(&mut self, group: GroupMatches<T, G>) {
+    fn push(&mut self, group: impl AnyMatches + 'static) {
         self.groups.push(Box::new(group));
     }
 
@@ -165,6 +180,7 @@ impl FilterMatches {
             .groups
             .into_iter()
             .for_each(|group| self.groups.push(group));
+        self.has_logged |= newer.has_logged;
         self.panicked.extend(newer.panicked);
     }
 
@@ -196,6 +212,22 @@ impl FilterMatches {
         for group in self.groups.iter_mut() {
             group.deliver(seq, ticket, &mut f);
         }
+    }
+
+    /// Appends the event to the key logs of its keys.
+    #[inline]
+    pub(crate) fn append(
+        &mut self,
+        seq: u64,
+        ticket: Option<&Arc<Ticket>>,
+    ) -> impl Iterator<Item = Appended> {
+        (self.groups.iter_mut()).filter_map(move |group| group.append(seq, ticket))
+    }
+
+    /// Returns whether any of the groups has an event for a key log.
+    #[inline]
+    pub(crate) fn has_logged(&self) -> bool {
+        self.has_logged
     }
 
     /// Returns the subscribers whose predicates panicked; empty when called again.

@@ -30,14 +30,14 @@
 
 use std::collections::VecDeque;
 
-use crate::channel::effects::{Effect, Effects};
-use crate::channel::log::segment::{Segment, Slot, max_segment_len_for};
+use crate::channel::log::segment::{FreedSegments, Segment, Slot, max_segment_len_for};
 use crate::channel::ticket::Ticket;
 use crate::util::check_pace::CheckPace;
 use crate::util::shrink::Shrink;
 use crate::util::sync::Arc;
 
 mod readers;
+mod search;
 pub(crate) mod segment;
 
 pub(crate) use readers::SegmentKey;
@@ -145,8 +145,8 @@ impl<E> Log<E> {
 
     /// Frees events that need not be retained. Returns the tail at which to call this again: by then
     /// there is about one more segment to free.
-    pub(crate) fn trim_retained(&mut self, effects: &mut Effects<E>) -> u64 {
-        self.trim(effects);
+    pub(crate) fn trim_retained(&mut self, freed: &mut impl FreedSegments<E>) -> u64 {
+        self.trim(freed);
         let full = self.first() + self.retain + self.max_segment_len as u64 - 1;
         if full > self.tail {
             full
@@ -157,16 +157,16 @@ impl<E> Log<E> {
     }
 
     /// Stops retaining events: from now on an event is freed when all subscribers have read it.
-    pub(crate) fn retain_nothing(&mut self, effects: &mut Effects<E>) {
+    pub(crate) fn retain_nothing(&mut self, freed: &mut impl FreedSegments<E>) {
         self.retain = 0;
-        self.trim(effects);
+        self.trim(freed);
     }
 
     /// Frees the events retained so far, except for events that readers still need.
-    pub(crate) fn clear_retained(&mut self, effects: &mut Effects<E>) {
+    pub(crate) fn clear_retained(&mut self, freed: &mut impl FreedSegments<E>) {
         self.seal_active();
         self.cleared = self.tail;
-        self.trim(effects);
+        self.trim(freed);
     }
 
     // ---- Events -----------------------------------------------------------------------------
@@ -244,16 +244,7 @@ impl<E> Log<E> {
 
     /// Returns the ticket of event `seq`, if the event is stored and a publisher waits for it.
     pub(crate) fn ticket_of(&self, seq: u64) -> Option<&Arc<Ticket>> {
-        if seq < self.first() {
-            return None;
-        }
-        let slot = if let Some(counted) = self.segments.get(self.index(SegmentKey(seq))) {
-            counted.segment.get(seq)
-        } else {
-            let index = seq.checked_sub(self.active_key().0)?;
-            self.active.get(usize::try_from(index).ok()?)?
-        };
-        slot.ticket.as_ref()
+        self.slot(seq)?.ticket.as_ref()
     }
 
     /// Returns the segments that have tickets and events after `position`, for a reader that is
@@ -275,15 +266,15 @@ impl<E> Log<E> {
 
     /// Frees all events not retained; all `readers` must have read everything. Returns
     /// `false` if the log retains events: readers then stay counted in their segments.
-    pub(crate) fn release(&mut self, readers: usize, effects: &mut Effects<E>) -> bool {
+    pub(crate) fn release(&mut self, readers: usize, freed: &mut impl FreedSegments<E>) -> bool {
         if self.retain > 0 {
-            self.trim(effects);
+            self.trim(freed);
             return false;
         }
         self.seal_active();
         self.active_readers = readers;
         while let Some(counted) = self.segments.pop_front() {
-            effects.push(Effect::Segment(counted.segment));
+            freed.push(counted.segment);
         }
         // A large backlog must not keep its memory for ever.
         self.active.shrink_to(MIN_CAPACITY);
@@ -294,7 +285,7 @@ impl<E> Log<E> {
     }
 
     /// Frees segments from the front, up to the first with a reader or a retained event.
-    pub(crate) fn trim(&mut self, effects: &mut Effects<E>) {
+    pub(crate) fn trim(&mut self, freed: &mut impl FreedSegments<E>) {
         let is_free = |counted: &CountedSegment<E>, last: u64| {
             counted.readers == 0 && counted.segment.last() <= last
         };
@@ -308,7 +299,7 @@ impl<E> Log<E> {
                 .segments
                 .pop_front()
                 .expect("the loop condition found a first segment");
-            effects.push(Effect::Segment(counted.segment));
+            freed.push(counted.segment);
         }
         self.segments.shrink_if_sparse(LONG);
     }
@@ -361,15 +352,14 @@ mod tests {
     #[test]
     fn released_backlog_keeps_little_memory() {
         let mut log = Log::new(1_024, 0);
-        let mut effects = Effects::new();
+        let mut freed = Vec::new();
         log.add_reader();
         let ticket = Ticket::new(AckLevel::Finished);
         for _ in 0..1_000 * log.max_segment_len {
             log.append((), Some(&ticket));
         }
         assert!(log.segments.len() > LONG);
-        log.release(1, &mut effects);
-        effects.run();
+        log.release(1, &mut freed);
         assert!(log.segments.capacity() <= LONG);
         assert!(log.active.capacity() <= log.max_segment_len);
     }
@@ -378,12 +368,12 @@ mod tests {
     fn events_taken_one_by_one_are_merged_into_long_segments() {
         const EVENTS: u64 = 2_000;
         let mut log = Log::new(1_024, 0);
-        let mut effects = Effects::new();
+        let mut freed = Vec::new();
         log.add_reader();
         let mut fast = log.add_reader();
         for position in 0..EVENTS {
             log.append((), None);
-            let index = log.advance(&mut fast, position, &mut effects);
+            let index = log.advance(&mut fast, position, &mut freed);
             assert_eq!(log.segment_at(index).last(), position + 1);
         }
         let longest = log.max_segment_len as u64;

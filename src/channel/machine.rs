@@ -269,6 +269,10 @@ impl<E> Machine<E> {
         &self.member(key).subscriber
     }
 
+    pub(crate) fn is_filtered(&self, key: u64) -> bool {
+        self.member(key).queue.is_some()
+    }
+
     fn member(&self, key: u64) -> &Member<E> {
         self.members.get(key)
     }

@@ -43,9 +43,13 @@ impl<E> State<E> {
         }
     }
 
-    /// Takes out the entry of a parked subscriber.
+    /// Takes out the entry of a parked reader of the log. The waker of a filtered subscriber is in its queue,
+    /// or in the log of its key.
     fn unpark(&mut self, key: u64) -> Option<Waker> {
         let machine = &self.machine;
+        if machine.is_filtered(key) {
+            return None;
+        }
         self.parked.unpark(key, |key| machine.subscriber(key))
     }
 
@@ -286,6 +290,10 @@ impl<E: Send + Sync + 'static> AnyChannel for Channel<E> {
 
     fn report_gone(&self, subscriber: SubscriberId) -> bool {
         self.leave(subscriber.number)
+    }
+
+    fn disconnect_panicked(&self, subscriber: SubscriberId) {
+        self.disconnect_panicked(subscriber);
     }
 
     fn poll_detached(

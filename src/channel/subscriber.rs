@@ -61,8 +61,9 @@ pub(crate) struct SubscriberState {
     unacked_set: OnceLock<Box<UnackedSet>>,
 }
 
-/// Bookkeeping that only the channel reads and writes, under its lock. The slots are next to the
-/// cursor, not in a table of the channel, so a reader on another core loads fewer cache lines.
+/// Bookkeeping that only the channel reads and writes, under its lock; or, for a reader of a key log, that
+/// log under its own lock. The slots are next to the cursor, not in a table of the channel, so a reader on
+/// another core loads fewer cache lines.
 pub(crate) struct ChannelSlots {
     /// The segment of the log that counts the subscriber.
     pub(crate) segment_key: LockedU64,

@@ -14,7 +14,7 @@ impl<T: Send + 'static> Filtered<T> {
             return Poll::Ready(None);
         }
         ready!(self.poll_coop(cx));
-        let (front, cursor) = self.queue.poll_front(cx.waker());
+        let (front, cursor) = self.queue.poll_front(&mut self.batch, cx.waker());
         if std::mem::take(&mut self.needs_ack) && cursor.must_report() {
             self.channel.report_queue(self.id(), false);
         }
@@ -29,13 +29,13 @@ impl<T: Send + 'static> Filtered<T> {
     }
 
     /// Takes the next event if its number is `seq`, and returns with it how many events were missed
-    /// before the event; `None` if the event was overwritten.
+    /// before the event; `None` if the event was overwritten, or its `Clone` panics.
     pub(crate) fn take_ahead(&mut self, seq: u64) -> Option<(T, u64)> {
-        let (taken, cursor, missed) = self.queue.pop_front(seq)?;
+        let (taken, cursor, missed) = self.queue.pop_front(&mut self.batch, seq)?;
         if taken.needs_ack && cursor.must_report() {
             self.channel.report_queue(self.id(), true);
         }
-        Some((self.receive(taken), missed))
+        Some((self.receive(taken)?, missed))
     }
 }
 

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use super::FilterMatches;
 use crate::channel::filter::queue::AnyQueue;
+use crate::channel::filter::user_code::Removed;
 use crate::util::sync::Arc;
 
 /// A group of filters, without the types of its values and predicates.
@@ -25,10 +26,10 @@ pub(super) trait AnyGroup<E>: Send + Sync {
 
     fn contains(&self, number: u64) -> bool;
 
-    fn remove(&mut self, number: u64) -> Option<RemovedFilter>;
+    fn remove(&mut self, number: u64) -> Option<Removed>;
 
     /// Removes and returns the filters that owners outside of the registry share with it.
-    fn take_shared(&self) -> Option<RemovedFilter>;
+    fn take_shared(&self) -> Option<Removed>;
 
     fn for_each_queue(&self, f: &mut dyn FnMut(&dyn AnyQueue));
 
@@ -36,6 +37,3 @@ pub(super) trait AnyGroup<E>: Send + Sync {
 
     fn as_any_mut(&mut self) -> &mut dyn Any;
 }
-
-/// A filter that has left the registry, to be dropped without the lock.
-pub(crate) type RemovedFilter = Arc<dyn Send + Sync>;

@@ -3,7 +3,8 @@
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{FilterMatches, GroupMatches, Match, Panicked};
+use super::user_code::Panicked;
+use super::{FilterMatches, GroupMatches, Match};
 use crate::channel::filter::queue::FilterQueue;
 use crate::util::number_table::NumberTable;
 use crate::util::one_or_many::OneOrMany;
@@ -113,6 +114,6 @@ impl<T: Send + 'static, F> FilterGroup<T, F> {
             queue: Arc::clone(queue),
             value,
         });
-        found.push_group(GroupMatches { matches, known: () });
+        found.push(GroupMatches { matches, known: () });
     }
 }

@@ -1,14 +1,15 @@
 //! The interest of a filtered subscriber: the events it wants, and the value of each.
 
-use std::any::Any;
 use std::marker::PhantomData;
 
 use super::group::Filter;
+use super::key_log::KeyLog;
 use super::registry::FilterRegistry;
+use super::user_code::Panicked;
 use crate::channel::filter::queue::FilterQueue;
 use crate::channel::filter::queue::replayed::ReplayedValues;
 use crate::channel::source::Backlog;
-use crate::util::panic_guard::drop_payload;
+use crate::channel::subscriber::SubscriberState;
 use crate::util::sync::Arc;
 
 /// The interest of a subscriber that is about to join.
@@ -17,6 +18,11 @@ pub(crate) trait Interest<E> {
     type Value: Send + 'static;
     /// The interest once the subscriber has joined.
     type Joined: Evaluate<E, Self::Value>;
+
+    /// Returns the log that `subscriber` reads its events from, if they are not pushed to its queue.
+    fn log(&self, _subscriber: &SubscriberState) -> Option<Arc<KeyLog<Self::Value>>> {
+        None
+    }
 
     /// Enters the interest into the registry. Called under the channel's lock.
     fn join(
@@ -34,17 +40,6 @@ pub(crate) trait Evaluate<E, T> {
     /// # Errors
     /// [`Panicked`], if user code of the subscriber panicked: the subscriber must be disconnected.
     fn value_of(&self, event: &E) -> Result<Option<T>, Panicked>;
-}
-
-/// User code that belongs to one subscriber has panicked. The panic is caught.
-#[derive(Debug)]
-pub(crate) struct Panicked;
-
-impl Panicked {
-    pub(super) fn from_payload(payload: Box<dyn Any + Send>) -> Self {
-        drop_payload(payload);
-        Self
-    }
 }
 
 /// The interest in the events for which a predicate returns a value.

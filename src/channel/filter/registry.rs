@@ -3,10 +3,11 @@
 use std::any::Any;
 use std::ops::RangeInclusive;
 
-use super::any_group::{AnyGroup, RemovedFilter};
+use super::any_group::AnyGroup;
 use super::group::{Filter, FilterGroup};
 use super::{Evaluation, FilterMatches};
 use crate::channel::filter::queue::{AnyQueue, FilterQueue};
+use crate::channel::filter::user_code::Removed;
 use crate::util::sync::Arc;
 
 impl<E, T, F> AnyGroup<E> for FilterGroup<T, F>
@@ -37,11 +38,11 @@ where
         self.contains(number)
     }
 
-    fn remove(&mut self, number: u64) -> Option<RemovedFilter> {
+    fn remove(&mut self, number: u64) -> Option<Removed> {
         Some(self.remove(number)?)
     }
 
-    fn take_shared(&self) -> Option<RemovedFilter> {
+    fn take_shared(&self) -> Option<Removed> {
         None
     }
 
@@ -126,7 +127,7 @@ impl<E> FilterRegistry<E> {
     }
 
     /// Removes and returns a filter.
-    pub(crate) fn leave(&mut self, number: u64) -> Option<RemovedFilter> {
+    pub(crate) fn leave(&mut self, number: u64) -> Option<Removed> {
         let index = (self.groups.iter()).position(|group| group.contains(number))?;
         let groups = Arc::make_mut(&mut self.groups);
         let filter = make_mut(&mut groups[index]).remove(number);
@@ -180,7 +181,7 @@ fn make_mut<E>(group: &mut Arc<dyn AnyGroup<E>>) -> &mut dyn AnyGroup<E> {
 /// All filters, which have left the registry, to be dropped without the lock.
 pub(crate) struct RemovedFilters<E> {
     _groups: Arc<Vec<Arc<dyn AnyGroup<E>>>>,
-    _shared: Vec<RemovedFilter>,
+    _shared: Vec<Removed>,
 }
 
 /// The filters at a moment, to be evaluated and dropped without the lock.

@@ -1,7 +1,9 @@
 //! Topics: a group of filters that want the events with certain keys.
 //!
-//! A publisher computes the key of its event, and looks up the queues of the subscribers with that key:
-//! other subscribers cost nothing. The group is shared by the registry, the snapshots and the user's
+//! A publisher computes the key of its event, and looks up the subscribers of that key: other subscribers
+//! cost nothing. The subscribers of this key alone share a [log](super::key_log), to which the event is
+//! appended once. Subscribers of several keys, and subscribers whose events may be overwritten, have queues
+//! of their own. The group is shared by the registry, the snapshots and the user's
 //! handles, and is not copied when a subscriber comes or goes, as a group of predicates is. So a
 //! publisher may find subscribers that joined after its snapshot of the registry, and must leave them for
 //! its next evaluation: the numbers of the subscribers tell which.
@@ -12,27 +14,30 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::hash::Hash;
-use std::hint::black_box;
 use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::any_group::{AnyGroup, RemovedFilter};
-use super::interest::{Evaluate, Interest, Panicked};
+use super::any_group::AnyGroup;
+use super::interest::{Evaluate, Interest};
+use super::key_log::KeyLog;
 use super::registry::FilterRegistry;
-use super::{FilterMatches, GroupMatches, Match};
+use super::user_code::Panicked;
+use super::{FilterMatches, GroupMatches};
 use crate::channel::filter::queue::{AnyQueue, FilterQueue};
-use crate::subscriber_id::SubscriberId;
-use crate::util::key_table::{KeyEntry, KeyTable};
+use crate::channel::filter::user_code::Removed;
+use crate::channel::subscriber::SubscriberState;
+use crate::options::Overflow;
+use crate::util::key_table::KeyTable;
 use crate::util::number_table::NumberTable;
 use crate::util::one_or_many::OneOrMany;
 use crate::util::panic_guard::Guarded;
 use crate::util::sync::{Arc, Mutex};
 
-/// The subscribers of one key, by their numbers.
-type Queues<E> = NumberTable<Arc<FilterQueue<E>>>;
+mod matches;
+mod members;
 
-/// A key with its subscribers.
-type Key<E, K> = Arc<KeyEntry<K, Mutex<Queues<E>>>>;
+use matches::{LogMatch, TopicMatches, fill_matches, unfilled_matches};
+use members::{Key, KeyMembers, Queues};
 
 type KeyFn<E, K> = Guarded<Box<dyn Fn(&E) -> K + Send + Sync>>;
 
@@ -47,8 +52,9 @@ type KeyFn<E, K> = Guarded<Box<dyn Fn(&E) -> K + Send + Sync>>;
 pub(crate) struct TopicGroup<E, K> {
     /// Tells apart the keys that one evaluation has computed by several key functions.
     id: u64,
+    capacity: u64,
     key_of: KeyFn<E, K>,
-    keys: KeyTable<K, Mutex<Queues<E>>>,
+    keys: KeyTable<K, KeyMembers<E>>,
     members: Mutex<NumberTable<TopicMember<E, K>>>,
 }
 
@@ -65,17 +71,24 @@ struct KnownKey<E, K> {
     key: Guarded<K>,
     /// The entry of the key, if it was found.
     entry: Cell<Option<Key<E, K>>>,
+    /// The number of the last entry whose log was matched; 0 before the first.
+    matched: Cell<u64>,
     /// The number of the newest entry at the last search. A key is compared with each entry at most once: a
     /// comparison that lets a subscriber join would otherwise be repeated for ever.
     seen: Cell<u64>,
 }
 
 impl<E, K> TopicGroup<E, K> {
-    pub(crate) fn new(key_of: impl Fn(&E) -> K + Send + Sync + 'static) -> Arc<Self> {
+    /// `capacity`: the most unread events of a subscriber.
+    pub(crate) fn new(
+        capacity: usize,
+        key_of: impl Fn(&E) -> K + Send + Sync + 'static,
+    ) -> Arc<Self> {
         // An atomic of `std`, not of `util::sync`: models need not explore the order of ids.
         static NEXT_ID: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         Arc::new(Self {
             id: NEXT_ID.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
+            capacity: capacity as u64,
             key_of: Guarded::new(Box::new(key_of)),
             keys: KeyTable::new(),
             members: Mutex::new(NumberTable::new()),
@@ -90,7 +103,7 @@ impl<E, K> TopicGroup<E, K> {
     fn insert(&self, queue: &Arc<FilterQueue<E>>, keys: Box<[Key<E, K>]>) {
         let number = queue.subscriber().id.number;
         for key in &keys {
-            key.value.lock().insert(number, Arc::clone(queue));
+            key.value.insert(number, queue);
         }
         let queue = Arc::clone(queue);
         (self.members.lock()).insert(number, TopicMember { queue, keys });
@@ -101,7 +114,7 @@ impl<E, K> TopicGroup<E, K> {
     fn forget(self: &Arc<Self>, number: u64, member: TopicMember<E, K>) -> RemovedMember<E, K> {
         let mut keys = Vec::new();
         for key in member.keys {
-            key.value.lock().remove(number);
+            key.value.remove(number);
             keys.extend(self.keys.release(key));
         }
         RemovedMember {
@@ -121,6 +134,7 @@ impl<E: 'static, K: Hash + Eq + Send + 'static> TopicGroup<E, K> {
             hash: self.keys.hash(&key),
             key,
             entry: Cell::new(None),
+            matched: Cell::new(0),
             seen: Cell::new(0),
         }
     }
@@ -169,19 +183,30 @@ where
         let numbers = *numbers.start()..=newer.unwrap_or(*numbers.end());
         let mut matches_for = |known: &KnownKey<E, K>| {
             let Some(entry) = group.entry_of(known) else {
-                return OneOrMany::default();
+                return (OneOrMany::default(), None);
             };
-            let mut matches = unfilled_matches(&entry.value.lock(), numbers.clone());
-            fill_matches(&mut matches, event, &mut found.panicked);
-            matches
+            let unfilled = |queues: &Queues<E>| unfilled_matches(queues, numbers.clone());
+            let (mut pushed, has_readers) = entry.value.with_pushed(unfilled);
+            fill_matches(&mut pushed, event, &mut found.panicked);
+            let number = entry.number();
+            let is_new = has_readers && known.matched.get() != number;
+            let logged = is_new.then(|| LogMatch::new(entry, event, &mut found.panicked));
+            let logged = logged.flatten();
+            if logged.is_some() {
+                known.matched.set(number);
+                found.has_logged = true;
+            }
+            (pushed, logged)
         };
         if let Some(known) = earlier.and_then(|earlier| earlier.known_key::<E, K>(group.id)) {
-            let matches = matches_for(known);
-            found.push_group(GroupMatches { matches, known: () });
+            let (matches, logged) = matches_for(known);
+            let pushed = GroupMatches { matches, known: () };
+            found.push(TopicMatches { pushed, logged });
         } else {
             let known = group.known_key(event);
-            let matches = matches_for(&known);
-            found.push_group(GroupMatches { matches, known });
+            let (matches, logged) = matches_for(&known);
+            let pushed = GroupMatches { matches, known };
+            found.push(TopicMatches { pushed, logged });
         }
     }
 
@@ -197,12 +222,12 @@ where
         self.0.members.lock().get(number).is_some()
     }
 
-    fn remove(&mut self, number: u64) -> Option<RemovedFilter> {
+    fn remove(&mut self, number: u64) -> Option<Removed> {
         let member = self.0.members.lock().remove(number)?;
         Some(Arc::new(self.0.forget(number, member)))
     }
 
-    fn take_shared(&self) -> Option<RemovedFilter> {
+    fn take_shared(&self) -> Option<Removed> {
         let members = std::mem::replace(&mut *self.0.members.lock(), NumberTable::new());
         let members = members.into_entries();
         let removed = members.map(|(number, member)| self.0.forget(number, member));
@@ -220,49 +245,6 @@ where
 
     fn as_any_mut(&mut self) -> &mut dyn Any {
         self
-    }
-}
-
-/// Returns matches without values for the queues with these numbers.
-fn unfilled_matches<E>(queues: &Queues<E>, numbers: RangeInclusive<u64>) -> OneOrMany<Match<E>> {
-    // Prefetch the queues, as for predicates: plain loads overlap.
-    for queue in queues.values_in(numbers.clone()) {
-        black_box(queue.has_room(0));
-    }
-    let mut matches = OneOrMany::with_capacity(queues.len());
-    for queue in queues.values_in(numbers) {
-        matches.push(Match {
-            queue: Arc::clone(queue),
-            value: None,
-        });
-    }
-    matches
-}
-
-/// Clones the event for each match. A `Clone` that panics harms the subscriber of its match, which is added
-/// to `panicked` and loses the match.
-fn fill_matches<E: Clone>(
-    matches: &mut OneOrMany<Match<E>>,
-    event: &E,
-    panicked: &mut Vec<SubscriberId>,
-) {
-    let mut unfilled = matches.iter_mut();
-    let mut current = None;
-    let mut have_panicked = false;
-    // As for predicates: catch panics around the loop, and again after each panic.
-    while let Err(payload) = catch_unwind(AssertUnwindSafe(|| {
-        for found in unfilled.by_ref() {
-            current = Some(found.queue.subscriber().id);
-            found.value = Some(event.clone());
-        }
-    })) {
-        _ = Panicked::from_payload(payload);
-        panicked.extend(current.take());
-        have_panicked = true;
-    }
-    drop(unfilled);
-    if have_panicked {
-        matches.retain(|found| found.value.is_some());
     }
 }
 
@@ -284,7 +266,9 @@ impl<E, K: Hash + Eq> TopicKeys<E, K> {
         };
         // One by one: user code that panics leaves no used key behind.
         for key in keys {
-            let key = topics.keys.acquire(key, || Mutex::new(Queues::new()));
+            let key = topics
+                .keys
+                .acquire(key, || KeyMembers::new(topics.capacity));
             this.keys.push(key);
         }
         this.keys.sort_unstable_by_key(|key| key.number());
@@ -316,6 +300,14 @@ where
 {
     type Value = E;
     type Joined = WantedKeys<E, K>;
+
+    fn log(&self, subscriber: &SubscriberState) -> Option<Arc<KeyLog<E>>> {
+        let is_lossless = subscriber.overflow != Overflow::DropOldest;
+        match &self.keys[..] {
+            [key] if is_lossless => Some(Arc::clone(key.value.log())),
+            _ => None,
+        }
+    }
 
     fn join(
         mut self,

@@ -7,8 +7,7 @@
 use std::collections::VecDeque;
 
 use super::Log;
-use crate::channel::effects::Effects;
-use crate::channel::log::segment::Segment;
+use crate::channel::log::segment::{FreedSegments, Segment};
 use crate::channel::subscriber::SubscriberState;
 
 /// The segment that counts a reader, named by the sequence number of any of its events. If that
@@ -44,10 +43,10 @@ impl<E> Log<E> {
     }
 
     /// Removes the reader counted at `key`.
-    pub(crate) fn leave(&mut self, key: SegmentKey, effects: &mut Effects<E>) {
+    pub(crate) fn leave(&mut self, key: SegmentKey, freed: &mut impl FreedSegments<E>) {
         let index = self.index(key);
         *self.readers_mut(index) -= 1;
-        self.trim(effects);
+        self.trim(freed);
     }
 
     /// Moves a reader to the segment with the event after `position`, and returns the index of that
@@ -61,7 +60,7 @@ impl<E> Log<E> {
         &mut self,
         key: &mut SegmentKey,
         position: u64,
-        effects: &mut Effects<E>,
+        freed: &mut impl FreedSegments<E>,
     ) -> usize {
         let from = self.index(*key);
         // Skip the segments the reader has read to the end.
@@ -82,7 +81,7 @@ impl<E> Log<E> {
             // The last reader frees the segment, or makes it mergeable: both change the indices.
             if was_last {
                 self.merge_back(from);
-                self.trim(effects);
+                self.trim(freed);
                 return self.index(*key);
             }
         }
@@ -92,7 +91,11 @@ impl<E> Log<E> {
     /// Moves a reader that has read everything to the active segment, as
     /// [`advance`](Self::advance) would.
     #[inline]
-    pub(crate) fn advance_to_end(&mut self, key: &mut SegmentKey, effects: &mut Effects<E>) {
+    pub(crate) fn advance_to_end(
+        &mut self,
+        key: &mut SegmentKey,
+        freed: &mut impl FreedSegments<E>,
+    ) {
         let Some(newest) = self.segments.back() else {
             return;
         };
@@ -111,7 +114,7 @@ impl<E> Log<E> {
         *key = self.active_key();
         if was_last {
             self.merge_back(from);
-            self.trim(effects);
+            self.trim(freed);
         }
     }
 
@@ -120,7 +123,11 @@ impl<E> Log<E> {
     /// For a flush: a subscriber moves on only when it asks for events, and stays counted in the
     /// segment it has read to the end until then.
     #[inline(never)]
-    pub(crate) fn catch_up(&mut self, subscriber: &SubscriberState, effects: &mut Effects<E>) {
+    pub(crate) fn catch_up(
+        &mut self,
+        subscriber: &SubscriberState,
+        freed: &mut impl FreedSegments<E>,
+    ) {
         if seeded_bug!("flush-keeps-events") {
             return;
         }
@@ -129,7 +136,7 @@ impl<E> Log<E> {
             position = self.tail;
         }
         let mut key = SegmentKey::of(subscriber);
-        self.advance(&mut key, position, effects);
+        self.advance(&mut key, position, freed);
         key.store(subscriber);
     }
 

@@ -133,6 +133,13 @@ impl<E> Segment<E> {
         &self.slots[(seq - self.first) as usize]
     }
 
+    /// Returns the sequence number of the last event for which `is_before` is true; or that of the event
+    /// before this segment, if there is none. `is_before` must be false from some event on.
+    pub(crate) fn last_before(&self, is_before: impl Fn(&E) -> bool) -> u64 {
+        let before = (self.slots).partition_point(|slot| is_before(slot.event()));
+        self.first + before as u64 - 1
+    }
+
     /// Returns the tickets of the events after `position`.
     pub(crate) fn tickets_after(&self, position: u64) -> impl Iterator<Item = &Arc<Ticket>> {
         let before = (position + 1).saturating_sub(self.first);
@@ -163,6 +170,18 @@ impl<E> Segment<E> {
         self.slots = slots.iter_mut().chain(next_slots).map(Slot::take).collect();
         self.last = next.last;
         true
+    }
+}
+
+/// Where the log puts the segments that it frees under a lock, to be dropped without: their events are user
+/// code.
+pub(crate) trait FreedSegments<E> {
+    fn push(&mut self, segment: Segment<E>);
+}
+
+impl<E> FreedSegments<E> for Vec<Segment<E>> {
+    fn push(&mut self, segment: Segment<E>) {
+        self.push(segment);
     }
 }
 

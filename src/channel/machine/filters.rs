@@ -7,7 +7,7 @@ use super::room::Room;
 use super::{Machine, Member, Replayed};
 use crate::channel::effects::{Effect, Effects};
 use crate::channel::filter::queue::FilterQueue;
-use crate::channel::filter::{Evaluation, FilterMatches, FilterSnapshot, Interest};
+use crate::channel::filter::{Appended, Evaluation, FilterMatches, FilterSnapshot, Interest};
 use crate::channel::ticket::Ticket;
 use crate::end_reason::DisconnectCause;
 use crate::options::{Overflow, Replay, SubscribeOptions};
@@ -41,7 +41,8 @@ impl<E> Machine<E> {
         let subscriber =
             self.new_subscriber_state(SubscribeOptions { kind, ..options }, created_at);
         subscriber.count_missed(replayed.missed);
-        let queue = Arc::new(FilterQueue::new(Arc::clone(&subscriber)));
+        let log = interest.log(&subscriber);
+        let queue = Arc::new(FilterQueue::new(Arc::clone(&subscriber), log));
         let member = Member::new(&subscriber, Some(Arc::clone(&queue) as _));
         self.members.insert(member);
         let joined = interest.join(&mut self.filters, &queue);
@@ -69,7 +70,9 @@ impl<E> Machine<E> {
             .expect("a filtered member has a queue");
         // Events in flight are still owed: the channel needs to know when they are settled.
         member.subscriber.cursor.request_reports();
-        by.release(queue.close(cause), effects);
+        let (waker, removed) = queue.close(cause);
+        by.release(waker, effects);
+        effects.extend(removed.map(Effect::Drop));
         // Settle the unread events after unlocking, as settling wakes publishers.
         if queue.len() > 0 {
             effects.push(Effect::FilterQueue(Arc::clone(queue)));
@@ -77,7 +80,7 @@ impl<E> Machine<E> {
         // Publishers no longer wait for this member or evaluate its filter.
         self.crowded.remove(&key);
         self.unblock_detached(key);
-        effects.extend(self.filters.leave(id.number).map(Effect::DropFilter));
+        effects.extend(self.filters.leave(id.number).map(Effect::Drop));
         self.update_fast_path();
     }
 
@@ -284,6 +287,12 @@ impl<E> Machine<E> {
             _ => (self.log.append(event, ticket), None),
         };
         // Closed queues refuse the event: they are not part of the audience.
+        if matches.has_logged() {
+            for Appended { readers, crowded } in matches.append(seq, ticket) {
+                effects.push(Effect::WakeReaders(readers));
+                self.crowded.extend(crowded);
+            }
+        }
         matches.deliver(seq, ticket, |pushed| {
             effects.wake(pushed.reader);
             if pushed.is_crowded {

@@ -93,6 +93,7 @@ impl<E> Machine<E> {
             if member.reads_log() {
                 self.log.catch_up(&member.subscriber, effects);
             }
+            effects.extend(member.catch_up_queue());
         }
         // Events that were retained when their last reader moved on may be free by now.
         self.log.trim(effects);
@@ -117,6 +118,7 @@ impl<E> Machine<E> {
             self.log.catch_up(&member.subscriber, effects);
             self.log.trim(effects);
         }
+        effects.extend(member.catch_up_queue());
         member.pop_settled(claimed, |ticket| effects.push(Effect::Flushed(ticket)));
     }
 

@@ -21,6 +21,9 @@ pub(crate) trait AnyChannel: Send + Sync {
     /// the subscriber was attached.
     fn report_gone(&self, subscriber: SubscriberId) -> bool;
 
+    /// Disconnects a subscriber: the `Clone` of an event has panicked, or its predicate.
+    fn disconnect_panicked(&self, subscriber: SubscriberId);
+
     /// Completes once the subscriber is detached. `key` is the future's entry while it waits.
     fn poll_detached(
         &self,

@@ -108,6 +108,24 @@ impl Cursor {
         self.swap(seen, ((seen.0 + ONE_EVENT) & !FINISHED) | finished)
     }
 
+    /// Claims event `position` for a reader of a key log, which skips the events with other keys. The event is
+    /// in flight until [`finish`](Self::finish), or the next claim.
+    ///
+    /// # Errors
+    /// The current state, if it is no longer `seen`: the channel requested reports, or detached the
+    /// subscriber, which requests reports as well.
+    #[inline]
+    pub(crate) fn claim_at(
+        &self,
+        seen: CursorState,
+        position: u64,
+    ) -> Result<CursorState, CursorState> {
+        if seeded_bug!("detached-key-reader-claims") {
+            return Ok(self.move_to(position, true));
+        }
+        self.swap(seen, position << SHIFT | (seen.0 & REPORTING))
+    }
+
     /// Claims event `position` for a filtered subscriber, which skips the unwanted events before.
     /// `in_flight` is the same as in [`claim`](Self::claim).
     pub(crate) fn move_to(&self, position: u64, in_flight: bool) -> CursorState {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{FilterQueue, Popped, QueueInner, QueuedEvent, TakenEvent};
+use super::{FilterQueue, Popped, QueueInner, QueuedEvent, TakenEvent, Value};
 use crate::util::panic_guard::drop_all_caught;
 
 /// The wanted events of a replay. They take no room in the window, and owe nothing. Not empty once the
@@ -50,9 +50,29 @@ impl<T> FilterQueue<T> {
         }
     }
 
-    /// Returns the number of items and of replayed values to be read.
+    /// Returns the number of events and of replayed values to be read.
     pub(crate) fn stored(&self) -> usize {
-        self.queue.lock().stored()
+        self.stored_in(&self.queue.lock())
+    }
+
+    /// Returns [`stored`](Self::stored) for the locked queue.
+    pub(super) fn stored_in(&self, queue: &QueueInner<T>) -> usize {
+        let replayed = queue.replayed.as_ref();
+        let queued = match self.open_log(queue) {
+            Some(log) => log.unread(self.subscriber.cursor.load().position()),
+            None => (queue.items.len() + queue.undrawn.len()) as u64,
+        };
+        let queued = usize::try_from(queued).expect("unread events are in memory");
+        queued + replayed.map_or(0, |replayed| replayed.len())
+    }
+
+    /// Returns the sequence number of the next value or event to be read.
+    #[cfg(feature = "rt")]
+    pub(super) fn next_seq(&self, queue: &QueueInner<T>) -> Option<u64> {
+        let replayed = queue.replayed.as_ref();
+        let replayed = replayed.and_then(|replayed| replayed.values.front());
+        let replayed = replayed.map(|(seq, _)| *seq);
+        replayed.or_else(|| self.front_seq(queue, self.subscriber.cursor.load()))
     }
 
     /// Takes the next part of the replay out of the locked queue.
@@ -71,12 +91,6 @@ impl<T> FilterQueue<T> {
 }
 
 impl<T> QueueInner<T> {
-    /// Returns the number of items and of replayed values to be read.
-    pub(super) fn stored(&self) -> usize {
-        let replayed = self.replayed.as_ref();
-        self.items.len() + replayed.map_or(0, |replayed| replayed.len())
-    }
-
     /// Takes the next part of the replay: a value, or the number of missed events.
     fn pop_replayed(&mut self, report_missed: bool) -> Popped<T> {
         let replayed = (self.replayed.as_mut()).expect("called while a replay is unread");
@@ -89,19 +103,10 @@ impl<T> QueueInner<T> {
         if replayed.values.is_empty() {
             self.replayed = None;
         }
-        let ticket = None;
+        let (value, ticket) = (Value::Owned(value), None);
         Popped::Event(TakenEvent {
             item: QueuedEvent { seq, value, ticket },
             needs_ack: false,
         })
-    }
-
-    /// Returns the sequence number of the next value or item to be read.
-    #[cfg(feature = "rt")]
-    pub(super) fn next_seq(&self) -> Option<u64> {
-        let replayed = self.replayed.as_ref();
-        let replayed = replayed.and_then(|replayed| replayed.values.front());
-        let replayed = replayed.map(|(seq, _)| *seq);
-        replayed.or_else(|| self.items.front().map(|item| item.seq))
     }
 }

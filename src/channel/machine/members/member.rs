@@ -1,6 +1,7 @@
 //! A member: the machine's view of a subscriber.
 
 use super::Group;
+use crate::channel::effects::Effect;
 use crate::channel::filter::queue::AnyQueue;
 use crate::channel::machine::blockers::BlockerSlot;
 use crate::channel::machine::flush::Flushes;
@@ -160,6 +161,11 @@ impl<E> Member<E> {
     }
 
     // ---- Settling ---------------------------------------------------------------------------
+
+    /// Frees the events that the queue of the member has kept, and that the member has read.
+    pub(crate) fn catch_up_queue(&self) -> Option<Effect<E>> {
+        self.queue.as_ref()?.catch_up().map(Effect::Drop)
+    }
 
     /// Returns the next event to be received and settled by the member (the event need not be
     /// stored yet), and the cursor.
