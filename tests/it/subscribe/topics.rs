@@ -3,6 +3,7 @@
 mod as_subscriber;
 #[cfg(feature = "rt")]
 mod handlers;
+mod key_log;
 mod keys;
 mod replay;
 mod user_code;

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use genevent::{EventManager, Topics, WeakEventManager};
+use genevent::{EventManager, SubscribeOptions, Topics, WeakEventManager};
 use tokio_test::{assert_pending, assert_ready_ok, task};
 
 use super::{digits, keys, publish};
@@ -110,30 +110,100 @@ fn an_event_that_is_not_stored_may_panic_in_its_drop() {
     drop(one);
 }
 
+/// An event whose clones are counted, and of which one panics.
+struct Fragile {
+    clones: Arc<AtomicU32>,
+    /// The number of the clone that panics, from 1.
+    bad: u32,
+}
+
+impl Fragile {
+    fn new(bad: u32) -> Self {
+        let clones = Arc::default();
+        Self { clones, bad }
+    }
+}
+
+impl Clone for Fragile {
+    fn clone(&self) -> Self {
+        let clone = self.clones.fetch_add(1, Ordering::Relaxed) + 1;
+        assert_ne!(clone, self.bad, "a panic on purpose");
+        let clones = Arc::clone(&self.clones);
+        Self { clones, ..*self }
+    }
+}
+
+const PANICKED: &str = "disconnected: its filter panicked";
+
 #[test]
 fn a_clone_that_panics_disconnects_its_subscriber() {
-    struct Fragile(Arc<AtomicU32>);
-    impl Clone for Fragile {
-        fn clone(&self) -> Self {
-            assert_ne!(
-                self.0.fetch_add(1, Ordering::Relaxed),
-                1,
-                "a panic on purpose"
-            );
-            Self(Arc::clone(&self.0))
-        }
-    }
     let manager = EventManager::new(8);
-    let topics = manager.topics(|_: &Fragile| ());
-    let readers = [(); 3].map(|()| topics.subscribe(()));
-    let heard = manager.try_notify(Fragile(Arc::default()));
-    assert_eq!(heard.ok(), Some(2));
+    let topics = manager.topics(|_: &Fragile| 1);
+    let readers = [(); 3].map(|()| topics.subscribe_any([1, 2]));
+    assert_eq!(manager.try_notify(Fragile::new(2)).ok(), Some(2));
     let lens = readers.each_ref().map(genevent::Filtered::len);
     assert_eq!(lens, [1, 0, 1]);
     let [_, mut second, _] = readers;
     assert!(read(&mut second).is_none());
-    let reason = second.end_reason().unwrap().to_string();
-    assert_eq!(reason, "disconnected: its filter panicked");
+    assert_eq!(second.end_reason().unwrap().to_string(), PANICKED);
+}
+
+#[test]
+fn a_publishers_clone_that_panics_disconnects_the_subscribers_of_the_key() {
+    let manager = EventManager::new(8);
+    let topics = manager.topics(|_: &Fragile| 1);
+    let mut readers = [(); 2].map(|()| topics.subscribe(1));
+    let mut others = [topics.subscribe_any([1, 2]), topics.subscribe(2)];
+    // The first clone is for the subscriber of two keys.
+    assert_eq!(manager.try_notify(Fragile::new(2)).ok(), Some(1));
+    assert_eq!((manager.subscriber_count(), others[0].len()), (2, 1));
+    for reader in &mut readers {
+        assert!(read(reader).is_none());
+        assert_eq!(reader.end_reason().unwrap().to_string(), PANICKED);
+    }
+    assert_eq!(manager.try_notify(Fragile::new(0)).ok(), Some(1));
+    assert_eq!(others.each_mut().map(|other| other.len()), [2, 0]);
+}
+
+#[test]
+fn a_clone_that_panics_in_a_poll_disconnects_the_reader() {
+    let manager = EventManager::new(8);
+    let topics = manager.topics(|_: &Fragile| 1);
+    let mut first = topics.subscribe(1);
+    let mut second = topics.subscribe(1);
+    let mut third = topics.subscribe(1).deliveries();
+    // The publisher clones once; then each reader.
+    let mut done = task::spawn(manager.sync_notify(Fragile::new(3)));
+    assert_pending!(done.poll());
+    assert_eq!(manager.try_notify(Fragile::new(0)).ok(), Some(3));
+    assert!(read(&mut first).is_some());
+    assert!(read(&mut second).is_some(), "the next event is readable");
+    assert_eq!((second.seq(), second.len()), (2, 0));
+    assert!(read(&mut second).is_none());
+    assert_eq!(second.end_reason().unwrap().to_string(), PANICKED);
+    assert!(read(&mut first).is_some());
+    read(&mut third).unwrap().ack();
+    let receipt = assert_ready_ok!(done.poll());
+    assert_eq!(receipt.acked(), 2);
+    let unfinished = receipt.unfinished();
+    assert_eq!((unfinished.len(), unfinished[0].id()), (1, second.id()));
+    assert_eq!(unfinished[0].cause().to_string(), PANICKED);
+    assert_eq!(manager.subscriber_count(), 2);
+}
+
+#[test]
+fn a_delivery_whose_clone_panics_is_not_in_flight() {
+    let manager = EventManager::new(8);
+    let topics = manager.topics(|_: &Fragile| 1);
+    let options = SubscribeOptions::new().max_unacked(1);
+    let mut jobs = topics.subscribe_with(1, options).deliveries();
+    assert_eq!(manager.try_notify(Fragile::new(2)).ok(), Some(1));
+    assert_eq!(manager.try_notify(Fragile::new(0)).ok(), Some(1));
+    let job = read(&mut jobs).unwrap();
+    assert_eq!((job.seq(), jobs.unacked()), (2, 1));
+    job.ack();
+    assert!(read(&mut jobs).is_none());
+    now(manager.flush()).unwrap();
 }
 
 /// What the next calls of a key's methods do.
