@@ -69,6 +69,8 @@ pub(crate) struct Reference {
     flushed: Option<usize>,
     /// The user code that fails now.
     pub(crate) failing: Option<Failing>,
+    /// How often the last poll of a reader has cloned.
+    pub(crate) clones: usize,
     /// The handlers, ended or not.
     pub(crate) handlers: Vec<Handler>,
 }

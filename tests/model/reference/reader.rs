@@ -53,6 +53,8 @@ pub(crate) struct Sees {
     pub(crate) wants: Option<u64>,
     /// The key of the event decides, and publishers clone the wanted events.
     pub(crate) keyed: bool,
+    /// Of a single key. Unless events may be overwritten, the reader clones the event itself.
+    pub(crate) single_key: bool,
     /// The predicate panics at some of the events.
     pub(crate) breaking: bool,
     /// A handler, which reads by itself. With a filter, publishers clone the wanted events.
@@ -107,6 +109,11 @@ impl Sees {
 }
 
 impl Reader {
+    /// Whether the reader shares its events with the other readers of its key.
+    pub(crate) fn reads_key_log(&self) -> bool {
+        self.sees.single_key && self.overflow != Overflow::DropOldest
+    }
+
     /// How many events the reader has yet to read.
     pub(crate) fn pending(&self) -> usize {
         self.replayed.len() + self.unread.len() + usize::from(self.unyielded.is_some())

@@ -186,10 +186,21 @@ impl Reference {
         tell_missed: bool,
         fails: bool,
     ) -> Result<Poll<Option<Item>>, ClonePanics> {
+        self.clones = 0;
+        self.next_or_panic(who, tell_missed, fails)
+    }
+
+    fn next_or_panic(
+        &mut self,
+        who: Who,
+        tell_missed: bool,
+        fails: bool,
+    ) -> Result<Poll<Option<Item>>, ClonePanics> {
         self.ack(who);
         let is_complete = self.is_complete();
         let reader = &mut self.readers[who];
-        // Filtered subscriptions yield the items made by the filter.
+        let ends_at_panic = fails && reader.reads_key_log();
+        // Other filtered subscriptions yield the items made by the filter.
         let fails = fails && reader.sees.wants.is_none();
         reader.parked = None;
         reader.woken = false;
@@ -220,7 +231,13 @@ impl Reference {
             return Ok(Poll::Pending);
         }
         let reader = &mut self.readers[who];
+        if !reader.unread.is_empty() && ends_at_panic {
+            self.end_at_panic(who);
+            return self.next_or_panic(who, tell_missed, false);
+        }
+        let reader = &mut self.readers[who];
         if !reader.unread.is_empty() {
+            self.clones += usize::from(reader.reads_key_log());
             if reader.state != State::Attached {
                 reader.gap = 0;
                 return self.yield_free(who, fails, |reader| &mut reader.unread);
@@ -244,6 +261,21 @@ impl Reference {
         Ok(Poll::Ready(None))
     }
 
+    /// The clone of the next event has panicked, which disconnects the subscriber.
+    fn end_at_panic(&mut self, who: Who) {
+        self.clones += 1;
+        let reader = &mut self.readers[who];
+        reader.gap = 0;
+        let event = reader.unread.pop_front().expect("an event waits");
+        if reader.state == State::Attached {
+            self.take_room(who);
+            self.detach(who, DisconnectCause::Panicked);
+            self.serve();
+            let cause = Cause::Disconnected(DisconnectCause::Panicked);
+            self.give_up(who, event, &cause);
+        }
+    }
+
     /// Notes that the reader has taken an event: its blocking time restarts, and publishers may have
     /// room.
     fn take_room(&mut self, who: Who) {
@@ -259,6 +291,7 @@ impl Reference {
 
     /// Yields the event that left its window earlier.
     fn yield_taken(&mut self, who: Who, fails: bool) -> Result<Poll<Option<Item>>, ClonePanics> {
+        self.clones += usize::from(self.readers[who].sees.wants.is_none());
         if fails {
             return Err(ClonePanics);
         }
@@ -281,6 +314,7 @@ impl Reference {
         fails: bool,
         from: impl FnOnce(&mut Reader) -> &mut VecDeque<Event>,
     ) -> Result<Poll<Option<Item>>, ClonePanics> {
+        self.clones += usize::from(self.readers[who].sees.wants.is_none());
         if fails {
             return Err(ClonePanics);
         }

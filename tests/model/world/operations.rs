@@ -217,6 +217,7 @@ impl World<'_> {
                 let sees = Sees {
                     wants: Some(n.into()),
                     keyed: matches!(by, By::Key(_) | By::Keys(_)),
+                    single_key: matches!(by, By::Key(_)),
                     breaking: matches!(by, By::Breaking(_)),
                     ..Sees::default()
                 };

@@ -2,7 +2,7 @@
 
 use std::iter::zip;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::task::{Context, Poll};
+use std::task::Context;
 
 use genevent::error::FollowUpError;
 use genevent::{Cause, EventManager, Overflow, SubscribeOptions, SubscriberId};
@@ -12,7 +12,7 @@ use proptest::test_runner::TestCaseError;
 use super::super::driven::{Events, Unacked, Wakers};
 use super::super::ops::{Pick, Which};
 use super::super::payload::{self, DuringClone, Payload, breaks_predicates};
-use super::super::reference::{ClonePanics, Item, NoFollowUp, ReplayFrom, Sees, Who};
+use super::super::reference::{ClonePanics, NoFollowUp, ReplayFrom, Sees, Who};
 use super::super::{By, Checked, During, From, Op, Policy, Settling};
 use super::{Holding, Reading, World, choose};
 
@@ -241,13 +241,7 @@ impl World<'_> {
         let outcome = payload::outcome();
 
         let expected = self.reference.next(*who, tell_missed, fails);
-        let clones = match &expected {
-            Err(ClonePanics) => 1,
-            Ok(Poll::Ready(Some(Item::Event(_) | Item::Delivery { .. }))) => {
-                usize::from(self.reference.readers[*who].sees.wants.is_none())
-            }
-            Ok(_) => 0,
-        };
+        let clones = self.reference.clones;
         let (item, delivery) = match came {
             Ok((item, delivery)) => (Ok(item), delivery),
             Err(_) => (Err(ClonePanics), None),
