@@ -10,6 +10,7 @@ mod grants;
 mod handler_ends;
 mod handlers;
 mod kept_events;
+mod key_logs;
 mod observers;
 mod permits;
 mod pipelines;
