@@ -78,6 +78,11 @@ trait AnyMatches: Send {
 
     /// Returns [`GroupMatches::known`].
     fn known(&self) -> &dyn Any;
+
+    /// Returns whether the event is to be appended to the key log at this address.
+    fn appends_to(&self, _log: *const ()) -> bool {
+        false
+    }
 }
 
 impl<T: Send, G: Send + 'static> AnyMatches for GroupMatches<T, G> {

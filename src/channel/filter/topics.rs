@@ -71,8 +71,6 @@ struct KnownKey<E, K> {
     key: Guarded<K>,
     /// The entry of the key, if it was found.
     entry: Cell<Option<Key<E, K>>>,
-    /// The number of the last entry whose log was matched; 0 before the first.
-    matched: Cell<u64>,
     /// The number of the newest entry at the last search. A key is compared with each entry at most once: a
     /// comparison that lets a subscriber join would otherwise be repeated for ever.
     seen: Cell<u64>,
@@ -134,7 +132,6 @@ impl<E: 'static, K: Hash + Eq + Send + 'static> TopicGroup<E, K> {
             hash: self.keys.hash(&key),
             key,
             entry: Cell::new(None),
-            matched: Cell::new(0),
             seen: Cell::new(0),
         }
     }
@@ -188,14 +185,12 @@ where
             let unfilled = |queues: &Queues<E>| unfilled_matches(queues, numbers.clone());
             let (mut pushed, has_readers) = entry.value.with_pushed(unfilled);
             fill_matches(&mut pushed, event, &mut found.panicked);
-            let number = entry.number();
-            let is_new = has_readers && known.matched.get() != number;
+            // Asked of the earlier result, not kept with the key: a panic drops this result.
+            let log = entry.value.log();
+            let is_new = has_readers && !earlier.is_some_and(|earlier| earlier.appends_to(log));
             let logged = is_new.then(|| LogMatch::new(entry, event, &mut found.panicked));
             let logged = logged.flatten();
-            if logged.is_some() {
-                known.matched.set(number);
-                found.has_logged = true;
-            }
+            found.has_logged |= logged.is_some();
             (pushed, logged)
         };
         if let Some(known) = earlier.and_then(|earlier| earlier.known_key::<E, K>(group.id)) {
@@ -362,5 +357,11 @@ impl FilterMatches {
         let known = self.groups.iter().map(|matches| matches.known());
         let mut keys = known.filter_map(|known| known.downcast_ref());
         keys.find(|key: &&KnownKey<E, K>| key.group == group)
+    }
+
+    /// Returns whether the event is to be appended to this log.
+    fn appends_to<E>(&self, log: &Arc<KeyLog<E>>) -> bool {
+        let log = Arc::as_ptr(log).cast();
+        self.groups.iter().any(|matches| matches.appends_to(log))
     }
 }

@@ -84,6 +84,11 @@ where
     fn known(&self) -> &dyn Any {
         self.pushed.known()
     }
+
+    fn appends_to(&self, log: *const ()) -> bool {
+        let own = self.logged.as_ref().map(|logged| logged.key.value.log());
+        own.is_some_and(|own| Arc::as_ptr(own).cast() == log)
+    }
 }
 
 /// Returns matches without values for the queues with these numbers.
