@@ -159,13 +159,15 @@ impl<T> Filtered<T> {
         let seq = event.seq();
         // The channel wants no report: `must_report` was checked on the same state that is claimed.
         subscriber.cursor.claim_at(cursor, seq).ok()?;
+        // Before the clone: if it panics, the next poll reports that the event is finished.
+        self.needs_ack = true;
         let value = event.clone_event();
         drop(self.batch.advance());
         let Ok(value) = value else {
             self.receive_panicked(seq, None);
             return None;
         };
-        (self.last_seq, self.needs_ack) = (seq, true);
+        self.last_seq = seq;
         Some(value)
     }
 
