@@ -32,7 +32,8 @@ struct KeyLists<E> {
     pushed: Queues<E>,
     /// The subscribers that read the log.
     readers: Queues<E>,
-    crowded: Vec<Arc<FilterQueue<E>>>,
+    /// A table, so that leaving takes no time for each reader that stays.
+    crowded: Queues<E>,
     next_crowded: u64,
     /// A lower bound of the windows of all readers.
     smallest_window: u64,
@@ -46,7 +47,7 @@ impl<E> KeyMembers<E> {
             lists: Mutex::new(KeyLists {
                 pushed: Queues::new(),
                 readers: Queues::new(),
-                crowded: Vec::new(),
+                crowded: Queues::new(),
                 next_crowded: u64::MAX,
                 smallest_window: u64::MAX,
             }),
@@ -74,7 +75,7 @@ impl<E> KeyMembers<E> {
         if lists.readers.remove(number).is_none() {
             lists.pushed.remove(number);
         }
-        (lists.crowded).retain(|queue| queue.subscriber().id.number != number);
+        lists.crowded.remove(number);
     }
 
     /// Calls `f` with the subscribers whose values are pushed, under a lock. Returns whether others read the
@@ -143,11 +144,19 @@ impl<E> KeyLists<E> {
         };
         if self.next_crowded <= tail && !seeded_bug!("crowded-key-readers-forgotten") {
             let readers = self.readers.iter();
-            let crowded = readers.filter(|queue| is_crowded(queue)).map(Arc::clone);
-            self.crowded = crowded.collect();
-            self.next_crowded = next;
-        } else if !self.crowded.is_empty() {
-            self.crowded.retain(is_crowded);
+            let mut crowded = Queues::new();
+            for queue in readers.filter(|queue| is_crowded(queue)) {
+                crowded.insert(queue.subscriber().id.number, Arc::clone(queue));
+            }
+            (self.crowded, self.next_crowded) = (crowded, next);
+        } else if self.crowded.len() > 0 {
+            let uncrowded = self.crowded.iter().filter(|queue| !is_crowded(queue));
+            let uncrowded: Vec<_> = uncrowded
+                .map(|queue| queue.subscriber().id.number)
+                .collect();
+            for number in uncrowded {
+                self.crowded.remove(number);
+            }
             self.next_crowded = next.min(self.next_crowded);
         }
     }
