@@ -43,8 +43,9 @@ use replayed::ReplayedValues;
 /// 1. The sequence numbers of the items rise, and all are above the cursor's position. Searching
 ///    by number is binary.
 /// 2. The cursor moves and finishes under the queue's lock, except for an acknowledgement without
-///    a poll. A flush reads both under the lock, and therefore misses no event between queue
-///    and reader.
+///    a poll, and for a claim of an event in the batch. A flush reads both under the lock, and therefore
+///    misses no event between queue and reader: with a log, what is unread follows from the cursor
+///    that the flush has read.
 /// 3. A waker is stored only while the queue is empty and more events may follow. A push therefore
 ///    finds the waker of every parked reader.
 /// 4. Once the queue is closed, the method that takes a ticket out of an item settles that item:
