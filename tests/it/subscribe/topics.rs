@@ -5,6 +5,7 @@ mod as_subscriber;
 mod handlers;
 mod key_log;
 mod keys;
+mod panics;
 mod replay;
 mod user_code;
 
