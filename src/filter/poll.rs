@@ -199,7 +199,10 @@ impl<T> Filtered<T> {
         };
         self.last_seq = seq;
         match ticket {
-            Some(ticket) if ticket.level() == AckLevel::Received => ticket.ack(),
+            Some(ticket) if ticket.level() == AckLevel::Received => {
+                self.subscriber().clear_awaited();
+                ticket.ack();
+            }
             ticket => self.in_flight = ticket,
         }
         Some(value)

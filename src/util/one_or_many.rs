@@ -61,14 +61,6 @@ impl<T> OneOrMany<T> {
         }
     }
 
-    /// Removes the elements for which `keep` is false.
-    pub(crate) fn retain(&mut self, keep: impl Fn(&T) -> bool) {
-        self.others.retain(&keep);
-        if !self.first.as_ref().is_some_and(keep) {
-            self.first = (!self.others.is_empty()).then(|| self.others.remove(0));
-        }
-    }
-
     pub(crate) fn into_iter(self) -> impl Iterator<Item = T> {
         self.first.into_iter().chain(self.others)
     }

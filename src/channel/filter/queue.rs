@@ -312,8 +312,13 @@ impl<T> FilterQueue<T> {
         // Record the debt before the cursor moves: a flush finds the event unread or unacked.
         if let Some(unacked) = unacked {
             subscriber.insert_delivery(unacked, item.seq);
-        } else if (item.ticket.as_ref()).is_some_and(|ticket| ticket.level() == AckLevel::Finished)
-        {
+        }
+        // A shared event is received once it has been cloned.
+        let is_recorded = |ticket: &Arc<Ticket>| match ticket.level() {
+            AckLevel::Received => matches!(item.value, Value::Shared(_)),
+            AckLevel::Finished => unacked.is_none(),
+        };
+        if item.ticket.as_ref().is_some_and(is_recorded) {
             subscriber.set_awaited(item.seq);
         }
         subscriber.cursor.move_to(item.seq, unacked.is_none())

@@ -111,7 +111,7 @@ pub(super) fn unfilled_matches<E>(
 }
 
 /// Clones the event for each match. A `Clone` that panics harms the subscriber of its match, which is added
-/// to `panicked` and loses the match.
+/// to `panicked`: it is disconnected before the delivery, and its queue then refuses the event.
 pub(super) fn fill_matches<E: Clone>(
     matches: &mut OneOrMany<Match<E>>,
     event: &E,
@@ -119,7 +119,6 @@ pub(super) fn fill_matches<E: Clone>(
 ) {
     let mut unfilled = matches.iter_mut();
     let mut current = None;
-    let mut have_panicked = false;
     // As for predicates: catch panics around the loop, and again after each panic.
     while let Err(payload) = catch_unwind(AssertUnwindSafe(|| {
         for found in unfilled.by_ref() {
@@ -129,10 +128,5 @@ pub(super) fn fill_matches<E: Clone>(
     })) {
         _ = Panicked::from_payload(payload);
         panicked.extend(current.take());
-        have_panicked = true;
-    }
-    drop(unfilled);
-    if have_panicked {
-        matches.retain(|found| found.value.is_some());
     }
 }

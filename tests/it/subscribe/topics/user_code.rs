@@ -1,11 +1,15 @@
 //! Key functions and keys that panic or call back.
 
 use std::cell::Cell;
+#[cfg(feature = "rt")]
+use std::cell::RefCell;
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+#[cfg(feature = "rt")]
+use futures::{FutureExt, future::LocalBoxFuture};
 use genevent::{EventManager, SubscribeOptions, Topics, WeakEventManager};
 use tokio_test::{assert_pending, assert_ready_ok, task};
 
@@ -189,6 +193,46 @@ fn a_clone_that_panics_in_a_poll_disconnects_the_reader() {
     assert_eq!((unfinished.len(), unfinished[0].id()), (1, second.id()));
     assert_eq!(unfinished[0].cause().to_string(), PANICKED);
     assert_eq!(manager.subscriber_count(), 2);
+}
+
+#[cfg(feature = "rt")]
+#[tokio::test(start_paused = true)]
+async fn an_event_is_not_received_while_it_is_cloned() {
+    /// Asks during a clone which subscribers have not received the event.
+    struct Asks;
+    thread_local! {
+        static ASKING: RefCell<Option<LocalBoxFuture<'static, usize>>> = const { RefCell::new(None) };
+        static NAMED: Cell<Option<usize>> = const { Cell::new(None) };
+    }
+    impl Clone for Asks {
+        fn clone(&self) -> Self {
+            if let Some(asking) = ASKING.take() {
+                NAMED.set(asking.now_or_never());
+            }
+            Self
+        }
+    }
+    let millisecond = std::time::Duration::from_millis(1);
+    let manager = EventManager::new(8);
+    let topics = manager.topics(|_: &Asks| 1);
+    let mut one = topics.subscribe(1);
+    let mut jobs = topics.subscribe(1).deliveries();
+    for first_reads_job in [false, true] {
+        let publishing = manager.ack_notify_owned(Asks).within(millisecond);
+        let named = publishing.map(|late| late.unwrap_err().waiting_for().len());
+        let mut asking = named.boxed_local();
+        assert!((&mut asking).now_or_never().is_none());
+        tokio::time::advance(2 * millisecond).await;
+        ASKING.set(Some(asking));
+        for reads_job in [first_reads_job, !first_reads_job] {
+            if reads_job {
+                drop(read(&mut jobs).unwrap().ack());
+            } else {
+                assert!(read(&mut one).is_some());
+            }
+        }
+        assert_eq!(NAMED.take(), Some(2), "neither had received the event");
+    }
 }
 
 #[test]
