@@ -39,9 +39,8 @@ use std::panic::{AssertUnwindSafe, Location};
 
 use crate::channel::filter::Interest;
 use crate::channel::filter::interest::evaluate_retained;
-use crate::channel::filter::key_log::batch::KeyBatch;
-use crate::channel::filter::queue::FilterQueue;
 use crate::channel::filter::queue::replayed::ReplayedValues;
+use crate::channel::filter::reading::Reading;
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::subscriber::any_channel::AnyChannel;
 use crate::channel::subscriber::unacked::UnackedSet;
@@ -59,6 +58,7 @@ use crate::util::sync::Arc;
 #[cfg(feature = "rt")]
 mod ahead;
 mod follow_up;
+mod keyed;
 mod poll;
 mod read;
 mod subscribe;
@@ -103,9 +103,8 @@ pub(crate) use subscribe::check_options;
 pub struct Filtered<T> {
     /// Unwind safe: a panic of user code leaves no channel state half changed.
     channel: AssertUnwindSafe<Arc<dyn AnyChannel>>,
-    queue: Arc<FilterQueue<T>>,
-    /// The events taken from the log of a key.
-    batch: AssertUnwindSafe<KeyBatch<T>>,
+    /// Unwind safe, likewise.
+    reading: AssertUnwindSafe<Reading<T>>,
     /// The ticket of a publisher that waits until the event in flight is finished.
     in_flight: Option<Arc<Ticket>>,
     /// The sequence number of the last event taken.
@@ -132,20 +131,19 @@ impl<T: Send + 'static> Filtered<T> {
             Replay::Nothing | Replay::Since(_) => usize::MAX,
         };
         let JoinedFiltered {
-            queue,
+            reading,
             joined,
             replayed,
             is_open,
         } = channel.subscribe_filtered(options, created_at, interest);
         if !is_open {
-            queue.subscriber().set_end(EndReason::Closed);
+            reading.subscriber().set_end(EndReason::Closed);
         }
-        trace!(joined(queue.subscriber(), is_open));
+        trace!(joined(reading.subscriber(), is_open));
         // Before the evaluation: a panic drops the stream, which leaves the channel.
-        let subscription = Self {
+        let mut subscription = Self {
             channel: AssertUnwindSafe(Arc::clone(channel) as _),
-            queue,
-            batch: AssertUnwindSafe(KeyBatch::new()),
+            reading: AssertUnwindSafe(reading),
             in_flight: None,
             last_seq: 0,
             needs_ack: false,
@@ -160,7 +158,7 @@ impl<T: Send + 'static> Filtered<T> {
                 channel.disconnect_panicked(subscription.id());
             }
         }
-        subscription.queue.set_replayed(values);
+        subscription.reading.set_replayed(values);
         subscription
     }
 
@@ -202,7 +200,7 @@ impl<T> Filtered<T> {
     /// Returns the number of unread items, [replayed](SubscribeOptions::replay) events included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.queue.stored()
+        self.reading.unread_and_is_last().0
     }
 
     /// Returns whether no item waits to be read.
@@ -347,7 +345,7 @@ impl<T> Filtered<T> {
     }
 
     pub(crate) fn subscriber(&self) -> &Arc<SubscriberState> {
-        self.queue.subscriber()
+        self.reading.subscriber()
     }
 
     /// Finishes an event that owes no acknowledgement, and acknowledges the event in flight if a
@@ -377,7 +375,7 @@ impl<T> Drop for Filtered<T> {
                 trace!(dropped(self.subscriber()));
             }
         }
-        self.queue.clear();
+        self.reading.clear();
     }
 }
 

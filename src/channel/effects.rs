@@ -7,7 +7,7 @@
 use std::task::Waker;
 
 use crate::channel::filter::RemovedFilters;
-use crate::channel::filter::queue::AnyQueue;
+use crate::channel::filter::any_queue::AnyQueue;
 use crate::channel::filter::user_code::Removed;
 use crate::channel::log::segment::{FreedSegments, Segment};
 use crate::channel::parked::Unparked;

@@ -7,8 +7,8 @@
 
 use std::any::Any;
 
+use crate::channel::filter::key_log::Appended;
 use crate::channel::filter::queue::{FilterQueue, Pushed};
-use crate::channel::parked::Unparked;
 use crate::channel::ticket::Ticket;
 use crate::subscriber_id::SubscriberId;
 use crate::util::one_or_many::OneOrMany;
@@ -16,10 +16,12 @@ use crate::util::panic_guard::drop_caught;
 use crate::util::sync::Arc;
 
 mod any_group;
+pub(crate) mod any_queue;
 mod group;
 pub(crate) mod interest;
 pub(crate) mod key_log;
 pub(crate) mod queue;
+pub(crate) mod reading;
 mod registry;
 pub(crate) mod topics;
 pub(crate) mod user_code;
@@ -41,13 +43,6 @@ impl<T> Drop for Match<T> {
             drop_caught(value);
         }
     }
-}
-
-/// The work that an append to a key log leaves for the time after the channel is unlocked.
-pub(crate) struct Appended {
-    pub(crate) readers: Unparked,
-    /// The lossless readers whose unread events fill at least half of the window.
-    pub(crate) crowded: Vec<u64>,
 }
 
 /// The matches of a filter group with an event.

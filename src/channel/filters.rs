@@ -4,18 +4,18 @@ use std::panic::Location;
 
 use super::Channel;
 use crate::channel::filter::Interest;
-use crate::channel::filter::queue::FilterQueue;
+use crate::channel::filter::reading::Reading;
 use crate::channel::machine::Replayed;
 use crate::options::SubscribeOptions;
 use crate::util::sync::Arc;
 
 /// A new filtered subscriber.
 pub(crate) struct JoinedFiltered<E, I: Interest<E>> {
-    pub(crate) queue: Arc<FilterQueue<I::Value>>,
+    pub(crate) reading: Reading<I::Value>,
     /// The interest, to be asked for the values of retained events.
     pub(crate) joined: I::Joined,
     pub(crate) replayed: Replayed<E>,
-    /// False if the channel is closed: the queue then stays empty.
+    /// False if the channel is closed: nothing is to be read then.
     pub(crate) is_open: bool,
 }
 
@@ -30,32 +30,32 @@ impl<E: 'static> Channel<E> {
         let too_early = seeded_bug!("filter-replays-before-joining")
             .then(|| self.run(|state, _| state.machine.replay(options.replay)));
         self.run(|state, effects| {
-            let (queue, joined, replayed) =
+            let (reading, joined, replayed) =
                 state.machine.join_filtered(options, created_at, interest);
             let replayed = too_early.unwrap_or(replayed);
             if state.machine.is_closed() {
-                let key = queue.subscriber().id.number;
+                let key = reading.subscriber().id.number;
                 state.machine.leave(key, effects);
                 return JoinedFiltered {
-                    queue,
+                    reading,
                     joined,
                     replayed,
                     is_open: false,
                 };
             }
             // Under the lock that attaches the subscriber, as for a log reader.
-            let subscriber = queue.subscriber();
+            let subscriber = reading.subscriber();
             if subscriber.kind.has_task() {
                 state.running.insert(subscriber.id, Arc::clone(subscriber));
             }
             if !seeded_bug!("filter-joins-unnoticed") {
                 state.notify_conditions(effects);
             }
-            state.revoke_grants(queue.subscriber());
+            state.revoke_grants(reading.subscriber());
             // Publishers whose places were taken back wait again: the time counts from now on.
             state.serve_queue(effects);
             JoinedFiltered {
-                queue,
+                reading,
                 joined,
                 replayed,
                 is_open: true,

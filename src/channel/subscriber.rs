@@ -192,7 +192,18 @@ impl SubscriberState {
     #[inline]
     pub(crate) fn claim(
         &self,
+        seen: CursorState,
+        ack_level: Option<AckLevel>,
+    ) -> Result<CursorState, CursorState> {
+        self.claim_at(seen, seen.position() + 1, ack_level)
+    }
+
+    /// Claims event `seq`, as [`claim`](Self::claim) claims the next event.
+    #[inline]
+    pub(crate) fn claim_at(
+        &self,
         mut seen: CursorState,
+        seq: u64,
         ack_level: Option<AckLevel>,
     ) -> Result<CursorState, CursorState> {
         let position = seen.position();
@@ -200,19 +211,19 @@ impl SubscriberState {
         // Record the event before claiming it: `infos_owing` reads the cursor first and the records
         // second, and would miss a subscriber whose event is neither unread nor recorded.
         if let Some(unacked) = unacked {
-            self.insert_delivery(unacked, position + 1);
+            self.insert_delivery(unacked, seq);
         }
         let is_recorded = |level| level == AckLevel::Received || unacked.is_none();
         if ack_level.is_some_and(is_recorded) {
-            self.set_awaited(position + 1);
+            self.set_awaited(seq);
         }
         loop {
-            match self.cursor.claim(seen, unacked.is_none()) {
+            match self.cursor.claim_at(seen, seq, unacked.is_none()) {
                 Ok(word) => return Ok(word),
                 // The channel overwrote the event or disconnected the subscriber: undo the records.
                 Err(now) if now.is_detached() || now.position() != position => {
                     if let Some(unacked) = unacked {
-                        unacked.remove(position + 1);
+                        unacked.remove(seq);
                     }
                     self.clear_awaited();
                     return Err(now);

@@ -3,7 +3,9 @@
 use std::task::{Context, Poll, ready};
 
 use super::Filtered;
+use crate::channel::filter::queue::TakenEvent;
 use crate::channel::filter::queue::ahead::Front;
+use crate::channel::filter::reading::Reading;
 
 impl<T: Send + 'static> Filtered<T> {
     /// Finishes the event in flight, and returns the number of the next event; `None` if the stream
@@ -14,7 +16,10 @@ impl<T: Send + 'static> Filtered<T> {
             return Poll::Ready(None);
         }
         ready!(self.poll_coop(cx));
-        let (front, cursor) = self.queue.poll_front(&mut self.batch, cx.waker());
+        let Reading::Queue(queue) = &*self.reading else {
+            return self.poll_keyed_ahead(cx);
+        };
+        let (front, cursor) = queue.poll_front(cx.waker());
         if std::mem::take(&mut self.needs_ack) && cursor.must_report() {
             self.channel.report_queue(self.id(), false);
         }
@@ -31,17 +36,22 @@ impl<T: Send + 'static> Filtered<T> {
     /// Takes the next event if its number is `seq`, and returns with it how many events were missed
     /// before the event; `None` if the event was overwritten, or its `Clone` panics.
     pub(crate) fn take_ahead(&mut self, seq: u64) -> Option<(T, u64)> {
-        let (taken, cursor, missed) = self.queue.pop_front(&mut self.batch, seq)?;
+        let Reading::Queue(queue) = &*self.reading else {
+            return self.take_keyed_ahead(seq);
+        };
+        let (taken, cursor, missed) = queue.pop_front(seq)?;
         if taken.needs_ack && cursor.must_report() {
             self.channel.report_queue(self.id(), true);
         }
-        Some((self.receive(taken)?, missed))
+        let TakenEvent { item, needs_ack } = taken;
+        self.receive(item.seq, item.ticket, needs_ack);
+        Some((item.value, missed))
     }
 }
 
 impl<T> Filtered<T> {
     /// Returns whether every wanted event up to `seq` has been taken.
     pub(crate) fn has_taken(&self, seq: u64) -> bool {
-        self.queue.front().is_none_or(|next| next > seq)
+        self.reading.front().is_none_or(|next| next > seq)
     }
 }

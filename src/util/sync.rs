@@ -40,6 +40,12 @@ impl<T> Mutex<T> {
         Self(imp::Mutex::new(value))
     }
 
+    /// Accesses the value without locking.
+    #[inline]
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
     #[cfg(not(any(genevent_loom, genevent_shuttle)))]
     #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::ops::RangeInclusive;
 
 use super::FilterMatches;
-use crate::channel::filter::queue::AnyQueue;
+use crate::channel::filter::any_queue::AnyQueue;
 use crate::channel::filter::user_code::Removed;
 use crate::util::sync::Arc;
 

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use super::group::Filter;
-use super::key_log::KeyLog;
+use super::reading::Reading;
 use super::registry::FilterRegistry;
 use super::user_code::Panicked;
 use crate::channel::filter::queue::FilterQueue;
@@ -19,17 +19,13 @@ pub(crate) trait Interest<E> {
     /// The interest once the subscriber has joined.
     type Joined: Evaluate<E, Self::Value>;
 
-    /// Returns the log that `subscriber` reads its events from, if they are not pushed to its queue.
-    fn log(&self, _subscriber: &SubscriberState) -> Option<Arc<KeyLog<Self::Value>>> {
-        None
-    }
-
-    /// Enters the interest into the registry. Called under the channel's lock.
+    /// Enters the interest of a subscriber into the registry. Returns what the subscriber reads, too. Called
+    /// under the channel's lock.
     fn join(
         self,
         filters: &mut FilterRegistry<E>,
-        queue: &Arc<FilterQueue<Self::Value>>,
-    ) -> Self::Joined;
+        subscriber: &Arc<SubscriberState>,
+    ) -> (Reading<Self::Value>, Self::Joined);
 }
 
 /// The interest of a subscriber, to be asked for retained events.
@@ -65,8 +61,14 @@ where
     type Value = T;
     type Joined = Arc<Filter<T, F>>;
 
-    fn join(self, filters: &mut FilterRegistry<E>, queue: &Arc<FilterQueue<T>>) -> Self::Joined {
-        filters.join(Arc::clone(queue), self.predicate)
+    fn join(
+        self,
+        filters: &mut FilterRegistry<E>,
+        subscriber: &Arc<SubscriberState>,
+    ) -> (Reading<T>, Self::Joined) {
+        let queue = Arc::new(FilterQueue::new(Arc::clone(subscriber)));
+        let joined = filters.join(Arc::clone(&queue), self.predicate);
+        (Reading::Queue(queue), joined)
     }
 }
 

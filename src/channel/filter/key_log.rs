@@ -16,23 +16,28 @@
 //! The cursor of a reader tells how far the reader has read, in sequence numbers, as that of every
 //! subscriber. Offsets, which number the events of the key from 1, are found by searching the log.
 
-use std::collections::VecDeque;
 use std::task::Waker;
 
 use crate::channel::log::{Log, SegmentKey};
 use crate::channel::parked::{ParkedReaders, Unparked};
+use crate::channel::source::{AfterBacklog, Backlog, Unread};
 use crate::channel::subscriber::SubscriberState;
 use crate::channel::ticket::Ticket;
-use crate::util::number_table::NumberTable;
+use crate::end_reason::EndReason;
+use crate::receipt::Cause;
+use crate::subscriber_id::SubscriberId;
 use crate::util::sync::{Arc, AtomicU64, Mutex, Ordering};
 
-pub(crate) mod batch;
+mod batch;
+mod crowd;
 pub(crate) mod event;
-pub(crate) mod unread;
+mod place;
+pub(crate) mod reader;
 
 use batch::KeyBatch;
+use crowd::{Crowd, Readers};
 use event::{Freed, KeyedEvent, SharedEvent};
-use unread::Unread;
+use place::Left;
 
 /// The events of a key that not all of its readers have read.
 ///
@@ -51,29 +56,32 @@ pub(crate) struct KeyLog<E> {
 struct Inner<E> {
     log: Log<KeyedEvent<E>>,
     /// The readers that have not left. They get the next event.
-    readers: NumberTable<Arc<SubscriberState>>,
+    readers: Readers,
     /// How many of the readers are observers.
     observers: usize,
+    crowd: Crowd,
     parked: ParkedReaders,
+    /// No more events follow.
+    is_complete: bool,
 }
 
 /// The result of [`KeyLog::load_or_park`].
-pub(super) enum Loaded {
+enum Loaded {
     /// The batch has the next event.
     Batch,
     /// There is no next event.
     Parked,
-    /// There is no next event, and a clone of the waker is needed to park.
-    NeedWaker,
     /// There is no next event, and none will follow.
     Complete,
+    /// The reader has left.
+    Left,
 }
 
-/// What a reader leaves behind.
-pub(super) struct Left<E> {
-    pub(super) waker: Option<Waker>,
-    /// The events that the reader has not read.
-    pub(super) unread: Unread<E>,
+/// The work that an append leaves for the time after the channel is unlocked.
+pub(crate) struct Appended {
+    pub(crate) readers: Unparked,
+    /// The numbers of the lossless readers whose unread events fill at least half of the window.
+    pub(crate) crowded: Vec<u64>,
 }
 
 impl<E> KeyLog<E> {
@@ -83,53 +91,76 @@ impl<E> KeyLog<E> {
             tail: AtomicU64::new(0),
             inner: Mutex::new(Inner {
                 log: Log::new(capacity, 0),
-                readers: NumberTable::new(),
+                readers: Readers::new(),
                 observers: 0,
+                crowd: Crowd::new(),
                 parked: ParkedReaders::new(),
+                is_complete: false,
             }),
         }
     }
 
     /// Returns the offset of the newest event; 0 before the first.
     #[inline]
-    pub(super) fn tail(&self) -> u64 {
+    fn tail(&self) -> u64 {
         self.tail.load(Ordering::Acquire)
     }
 
     // ---- Readers ----------------------------------------------------------------------------
 
     /// Adds a reader, which gets the events from now on. Called under the channel's lock.
-    pub(super) fn join(&self, subscriber: &Arc<SubscriberState>) {
+    fn join(&self, subscriber: &Arc<SubscriberState>) {
         let mut inner = self.inner.lock();
         inner.observers += usize::from(subscriber.is_observer);
         inner.log.add_reader().store(subscriber);
+        let tail = inner.log.tail();
+        inner.crowd.join(subscriber, tail);
         (inner.readers).insert(subscriber.id.number, Arc::clone(subscriber));
         inner.check();
     }
 
-    /// Removes a reader, and detaches its cursor: the reader claims no event of the log any more. Called under
-    /// the channel's lock, once.
-    pub(super) fn leave(&self, subscriber: &SubscriberState, freed: &mut Freed<E>) -> Left<E> {
+    /// Removes a reader, and detaches its cursor: the reader claims no event of the log any more. Returns its
+    /// waker, and what it leaves unread. Called under the channel's lock, once.
+    fn leave(
+        &self,
+        subscriber: &SubscriberState,
+        cause: Cause,
+        freed: &mut Freed<E>,
+    ) -> (Option<Waker>, Left<E>) {
         let mut inner = self.inner.lock();
         let waker = inner.unpark(subscriber);
         let key = SegmentKey::of(subscriber);
+        let disconnected = match subscriber.end() {
+            Some(EndReason::Disconnected { cause }) => Some(cause),
+            _ => None,
+        };
         // Take the segments before leaving, which may free them; but the first event only after
         // detaching: until then, the reader goes on claiming.
-        let segments = match inner.unread(subscriber.cursor.load().position()) {
-            0 => VecDeque::new(),
-            _ => inner.log.segments_from(key),
-        };
-        let read = subscriber.cursor.detach().position();
-        let next = inner.offset(read) + 1;
-        let unread = Unread::new(segments, next, inner.log.tail(), freed);
+        let segments = disconnected.map(|_| inner.log.segments_from(key));
+        let read = inner.offset(subscriber.cursor.detach().position());
+        let backlog = segments.zip(disconnected).map(|(segments, cause)| {
+            let mut backlog = Box::new(Backlog {
+                segments,
+                next: read + 1,
+                end: inner.log.tail(),
+                after: AfterBacklog::Disconnected(cause),
+            });
+            freed.extend(backlog.pop_read());
+            backlog
+        });
+        let owes = !subscriber.is_observer;
+        let segments = owes.then(|| inner.log.ticketed_after(key, read));
+        let segments = segments.filter(|segments| !segments.is_empty());
+        let unread = segments.map(|segments| Unread {
+            subscriber: subscriber.identity(),
+            cause,
+            position: read,
+            segments,
+        });
         inner.log.leave(key, freed);
-        inner.observers -= usize::from(subscriber.is_observer);
-        inner.readers.remove(subscriber.id.number);
-        let readers = inner.readers.len();
-        inner.parked.give_back(readers);
-        inner.release_if_all_parked(freed);
+        inner.remove(subscriber, freed);
         inner.check();
-        Left { waker, unread }
+        (waker, Left { backlog, unread })
     }
 
     /// Returns the number of readers that get the next event.
@@ -143,54 +174,88 @@ impl<E> KeyLog<E> {
         inner.readers.len() - inner.observers
     }
 
+    /// Returns the ids of the readers.
+    pub(super) fn reader_ids(&self) -> Vec<SubscriberId> {
+        let inner = self.inner.lock();
+        inner.readers.iter().map(|reader| reader.id).collect()
+    }
+
+    /// Returns the readers without room for an event beside `reserved`.
+    pub(super) fn full_readers(&self, reserved: u64) -> Vec<SubscriberId> {
+        let inner = self.inner.lock();
+        let candidates = inner.crowd.readers_beside(reserved);
+        let readers = candidates.unwrap_or(&inner.readers).iter();
+        let is_full = |reader: &&Arc<SubscriberState>| {
+            let read = reader.cursor.load().position();
+            inner.unread(read) + reserved >= reader.window as u64
+        };
+        readers.filter(is_full).map(|reader| reader.id).collect()
+    }
+
+    /// Marks the log as complete, and takes out the waker of a reader.
+    fn complete(&self, subscriber: &SubscriberState) -> Option<Waker> {
+        let mut inner = self.inner.lock();
+        inner.is_complete = true;
+        inner.unpark(subscriber)
+    }
+
+    /// Returns whether a reader gets no more events.
+    fn is_over(&self, subscriber: &SubscriberState) -> bool {
+        let inner = self.inner.lock();
+        inner.is_complete || inner.has_left(subscriber)
+    }
+
     /// Takes out the waker of a reader.
-    pub(super) fn unpark(&self, subscriber: &SubscriberState) -> Option<Waker> {
+    fn unpark(&self, subscriber: &SubscriberState) -> Option<Waker> {
         self.inner.lock().unpark(subscriber)
     }
 
     // ---- Reading ----------------------------------------------------------------------------
 
-    /// Loads the segment with the next event into `batch`, which the reader has read.
-    #[cfg(feature = "rt")]
-    pub(super) fn load(&self, subscriber: &SubscriberState, batch: &mut KeyBatch<E>) {
-        self.inner.lock().load(subscriber, batch);
-    }
-
-    /// Loads the segment with the next event into `batch`, or parks the reader. A replaced waker is in
-    /// `spare` then. The reader has not left, and has read the batch before.
-    pub(super) fn load_or_park(
+    /// Loads the segment with the next event into `batch`, which was read to the end; or parks the reader, and
+    /// leaves a replaced waker in `spare`. No event is in flight. Returns `None` if a clone of the waker is
+    /// needed in `spare`.
+    fn load_or_park(
         &self,
         subscriber: &SubscriberState,
         batch: &mut KeyBatch<E>,
         waker: &Waker,
         spare: &mut Option<Waker>,
-    ) -> Loaded {
+        freed: &mut Freed<E>,
+    ) -> Option<Loaded> {
         let mut inner = self.inner.lock();
+        if inner.has_left(subscriber) {
+            return Some(Loaded::Left);
+        }
         // Check again with every waker: an event may have been appended while the waker was cloned.
         let check = !(seeded_bug!("key-reader-parks-without-checking") && spare.is_some());
-        if check && inner.load(subscriber, batch) {
-            return Loaded::Batch;
+        if check && inner.load(subscriber, batch, freed) {
+            return Some(Loaded::Batch);
+        }
+        if inner.is_complete {
+            return Some(Loaded::Complete);
         }
         if inner.parked.would_wake(subscriber, waker) {
-            return Loaded::Parked;
+            return Some(Loaded::Parked);
         }
-        let Some(waker) = spare.take() else {
-            return Loaded::NeedWaker;
-        };
+        let waker = spare.take()?;
         *spare = inner.parked.park(subscriber, waker);
         // The last reader that parks frees all events; any other only moves to the log's end.
-        if !inner.release_if_all_parked(batch.freed()) {
+        if !inner.release_if_all_parked(freed) {
             let mut key = SegmentKey::of(subscriber);
-            inner.log.advance_to_end(&mut key, batch.freed());
+            inner.log.advance_to_end(&mut key, freed);
             key.store(subscriber);
         }
         inner.check();
-        Loaded::Parked
+        Some(Loaded::Parked)
     }
 
     /// Frees the events that only this reader has kept, and that it has read.
-    pub(super) fn catch_up(&self, subscriber: &SubscriberState, freed: &mut Freed<E>) {
+    fn catch_up(&self, subscriber: &SubscriberState, freed: &mut Freed<E>) {
         let mut inner = self.inner.lock();
+        if inner.has_left(subscriber) {
+            return;
+        }
         // A reader that joined after the newest events is counted with them until it moves on.
         inner.log.seal_active();
         let mut key = SegmentKey::of(subscriber);
@@ -204,19 +269,19 @@ impl<E> KeyLog<E> {
     }
 
     /// Returns the number of events after a cursor's position.
-    pub(super) fn unread(&self, read: u64) -> u64 {
+    fn unread(&self, read: u64) -> u64 {
         self.inner.lock().unread(read)
     }
 
     /// Returns whether an event after a cursor's position has this sequence number.
-    pub(super) fn contains(&self, read: u64, seq: u64) -> bool {
+    fn contains(&self, read: u64, seq: u64) -> bool {
         let inner = self.inner.lock();
         let newest = inner.log.get(inner.offset(seq));
         read < seq && newest.is_some_and(|event| event.seq() == seq)
     }
 
     /// Returns the sequence number of the next event after a cursor's position.
-    pub(super) fn next_seq(&self, read: u64) -> Option<u64> {
+    fn next_seq(&self, read: u64) -> Option<u64> {
         let inner = self.inner.lock();
         let next = inner.log.get(inner.offset(read) + 1);
         next.map(KeyedEvent::seq)
@@ -224,48 +289,83 @@ impl<E> KeyLog<E> {
 
     // ---- Publishing -------------------------------------------------------------------------
 
-    /// Appends an event for the readers, of which there must be any, and takes out the parked readers.
+    /// Appends the event in `event`, unless there are no readers, and takes out the parked readers.
     /// Called under the channel's lock.
     pub(super) fn append(
         &self,
         seq: u64,
-        event: Arc<SharedEvent<E>>,
+        event: &mut Option<Arc<SharedEvent<E>>>,
         ticket: Option<&Arc<Ticket>>,
-    ) -> Unparked {
-        let mut inner = self.inner.lock();
-        debug_assert!(inner.readers.len() > 0, "nobody would read the event");
-        let tail = inner.log.append(KeyedEvent::new(seq, event), ticket);
+    ) -> Option<Appended> {
+        let inner = &mut *self.inner.lock();
+        if inner.readers.len() == 0 {
+            return None;
+        }
+        let event = event.take().expect("an event is appended once");
+        let Inner { log, crowd, .. } = inner;
+        let tail = log.append(KeyedEvent::new(seq, event), ticket);
         self.tail.store(tail, Ordering::Release);
-        inner.parked.unpark_all()
+        crowd.update(&inner.readers, tail, |reader| {
+            offset(log, reader.cursor.load().position())
+        });
+        Some(Appended {
+            crowded: crowd.lossless(),
+            readers: inner.parked.unpark_all(),
+        })
     }
 }
 
+/// Returns the offset of the last event up to a cursor's position.
+fn offset<E>(log: &Log<KeyedEvent<E>>, read: u64) -> u64 {
+    log.last_before(|event| event.seq() <= read)
+}
+
 impl<E> Inner<E> {
-    /// Returns the offset of the last event up to a cursor's position.
     fn offset(&self, read: u64) -> u64 {
-        self.log.last_before(|event| event.seq() <= read)
+        offset(&self.log, read)
     }
 
     fn unread(&self, read: u64) -> u64 {
         self.log.tail() - self.offset(read)
     }
 
+    fn has_left(&self, subscriber: &SubscriberState) -> bool {
+        self.readers.get(subscriber.id.number).is_none()
+    }
+
     /// Loads the segment with the next event into `batch`. Returns false if there is no next event.
-    fn load(&mut self, subscriber: &SubscriberState, batch: &mut KeyBatch<E>) -> bool {
-        let read = batch.read_or(|| self.offset(subscriber.cursor.load().position()));
+    fn load(
+        &mut self,
+        subscriber: &SubscriberState,
+        batch: &mut KeyBatch<E>,
+        freed: &mut Freed<E>,
+    ) -> bool {
+        let read = batch.claimed_or(|| self.offset(subscriber.cursor.load().position()));
         if read == self.log.tail() {
             return false;
         }
         let mut key = SegmentKey::of(subscriber);
-        let index = self.log.advance(&mut key, read, batch.freed());
+        let index = self.log.advance(&mut key, read, freed);
         key.store(subscriber);
         batch.load(self.log.segment_at(index).clone());
         true
     }
 
+    /// Removes a reader that the log does not count any more.
+    fn remove(&mut self, subscriber: &SubscriberState, freed: &mut Freed<E>) {
+        let number = subscriber.id.number;
+        self.observers -= usize::from(subscriber.is_observer);
+        self.readers.remove(number);
+        self.crowd.leave(number);
+        self.parked.give_back(self.readers.len());
+        self.release_if_all_parked(freed);
+    }
+
     fn unpark(&mut self, subscriber: &SubscriberState) -> Option<Waker> {
+        if self.has_left(subscriber) {
+            return None;
+        }
         let readers = &self.readers;
-        readers.get(subscriber.id.number)?;
         (self.parked).unpark(subscriber.id.number, |number| {
             readers.get(number).expect("key log: invariant 3")
         })

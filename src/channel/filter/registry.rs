@@ -6,7 +6,8 @@ use std::ops::RangeInclusive;
 use super::any_group::AnyGroup;
 use super::group::{Filter, FilterGroup};
 use super::{Evaluation, FilterMatches};
-use crate::channel::filter::queue::{AnyQueue, FilterQueue};
+use crate::channel::filter::any_queue::AnyQueue;
+use crate::channel::filter::queue::FilterQueue;
 use crate::channel::filter::user_code::Removed;
 use crate::util::sync::Arc;
 

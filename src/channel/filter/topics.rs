@@ -20,10 +20,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::any_group::AnyGroup;
 use super::interest::{Evaluate, Interest};
 use super::key_log::KeyLog;
+use super::key_log::reader::KeyReader;
+use super::reading::Reading;
 use super::registry::FilterRegistry;
 use super::user_code::Panicked;
 use super::{FilterMatches, GroupMatches};
-use crate::channel::filter::queue::{AnyQueue, FilterQueue};
+use crate::channel::filter::any_queue::AnyQueue;
+use crate::channel::filter::queue::FilterQueue;
 use crate::channel::filter::user_code::Removed;
 use crate::channel::subscriber::SubscriberState;
 use crate::options::Overflow;
@@ -37,7 +40,7 @@ mod matches;
 mod members;
 
 use matches::{LogMatch, TopicMatches, fill_matches, unfilled_matches};
-use members::{Key, KeyMembers, Queues};
+use members::{Key, KeyMembers};
 
 type KeyFn<E, K> = Guarded<Box<dyn Fn(&E) -> K + Send + Sync>>;
 
@@ -60,7 +63,7 @@ pub(crate) struct TopicGroup<E, K> {
 
 /// A subscriber and the keys that it wants.
 struct TopicMember<E, K> {
-    queue: Arc<FilterQueue<E>>,
+    queue: Arc<dyn AnyQueue>,
     keys: Box<[Key<E, K>]>,
 }
 
@@ -98,12 +101,8 @@ impl<E, K> TopicGroup<E, K> {
         self.keys.len()
     }
 
-    fn insert(&self, queue: &Arc<FilterQueue<E>>, keys: Box<[Key<E, K>]>) {
+    fn insert(&self, queue: Arc<dyn AnyQueue>, keys: Box<[Key<E, K>]>) {
         let number = queue.subscriber().id.number;
-        for key in &keys {
-            key.value.insert(number, queue);
-        }
-        let queue = Arc::clone(queue);
         (self.members.lock()).insert(number, TopicMember { queue, keys });
     }
 
@@ -112,7 +111,7 @@ impl<E, K> TopicGroup<E, K> {
     fn forget(self: &Arc<Self>, number: u64, member: TopicMember<E, K>) -> RemovedMember<E, K> {
         let mut keys = Vec::new();
         for key in member.keys {
-            key.value.remove(number);
+            key.value.pushed.lock().remove(number);
             keys.extend(self.keys.release(key));
         }
         RemovedMember {
@@ -156,7 +155,7 @@ impl<E: 'static, K: Hash + Eq + Send + 'static> TopicGroup<E, K> {
 /// last owner, and drops them under the lock, where the key function must not be dropped.
 struct RemovedMember<E, K> {
     _topics: Arc<TopicGroup<E, K>>,
-    _queue: Arc<FilterQueue<E>>,
+    _queue: Arc<dyn AnyQueue>,
     _keys: Vec<Key<E, K>>,
 }
 
@@ -182,12 +181,12 @@ where
             let Some(entry) = group.entry_of(known) else {
                 return (OneOrMany::default(), None);
             };
-            let unfilled = |queues: &Queues<E>| unfilled_matches(queues, numbers.clone());
-            let (mut pushed, has_readers) = entry.value.with_pushed(unfilled);
+            let KeyMembers { pushed, log } = &entry.value;
+            let mut pushed = unfilled_matches(&pushed.lock(), numbers.clone());
             fill_matches(&mut pushed, event, &mut found.panicked);
             // Asked of the earlier result, not kept with the key: a panic drops this result.
-            let log = entry.value.log();
-            let is_new = has_readers && !earlier.is_some_and(|earlier| earlier.appends_to(log));
+            let is_new =
+                log.readers() > 0 && !earlier.is_some_and(|earlier| earlier.appends_to(log));
             let logged = is_new.then(|| LogMatch::new(entry, event, &mut found.panicked));
             let logged = logged.flatten();
             found.has_logged |= logged.is_some();
@@ -296,30 +295,34 @@ where
     type Value = E;
     type Joined = WantedKeys<E, K>;
 
-    fn log(&self, subscriber: &SubscriberState) -> Option<Arc<KeyLog<E>>> {
-        let is_lossless = subscriber.overflow != Overflow::DropOldest;
-        match &self.keys[..] {
-            [key] if is_lossless => Some(Arc::clone(key.value.log())),
-            _ => None,
-        }
-    }
-
     fn join(
         mut self,
         filters: &mut FilterRegistry<E>,
-        queue: &Arc<FilterQueue<E>>,
-    ) -> Self::Joined {
+        subscriber: &Arc<SubscriberState>,
+    ) -> (Reading<E>, Self::Joined) {
         let keys = std::mem::take(&mut self.keys);
         let mut wanted = WantedKeys {
             topics: Arc::clone(&self.topics),
             keys: keys.clone(),
         };
         wanted.keys.sort_unstable_by_key(|key| key.hash());
-        self.topics.insert(queue, keys.into());
-        let number = queue.subscriber().id.number;
+        let number = subscriber.id.number;
+        let reading = match &keys[..] {
+            [key] if subscriber.overflow != Overflow::DropOldest => {
+                Reading::KeyLog(Box::new(KeyReader::new(&key.value.log, subscriber)))
+            }
+            _ => {
+                let queue = Arc::new(FilterQueue::new(Arc::clone(subscriber)));
+                for key in &keys {
+                    (key.value.pushed.lock()).insert(number, Arc::clone(&queue));
+                }
+                Reading::Queue(queue)
+            }
+        };
+        self.topics.insert(reading.shared(), keys.into());
         let shared = SharedTopics(Arc::clone(&self.topics));
         filters.join_shared(number, shared, |group| Arc::ptr_eq(&group.0, &self.topics));
-        wanted
+        (reading, wanted)
     }
 }
 

@@ -6,8 +6,10 @@ use super::join::DetachedBy;
 use super::room::Room;
 use super::{Machine, Member, Replayed};
 use crate::channel::effects::{Effect, Effects};
-use crate::channel::filter::queue::FilterQueue;
-use crate::channel::filter::{Appended, Evaluation, FilterMatches, FilterSnapshot, Interest};
+use crate::channel::filter::any_queue::Closed;
+use crate::channel::filter::key_log::Appended;
+use crate::channel::filter::reading::Reading;
+use crate::channel::filter::{Evaluation, FilterMatches, FilterSnapshot, Interest};
 use crate::channel::ticket::Ticket;
 use crate::end_reason::DisconnectCause;
 use crate::options::{Overflow, Replay, SubscribeOptions};
@@ -27,7 +29,7 @@ impl<E> Machine<E> {
         options: SubscribeOptions,
         created_at: &'static Location<'static>,
         interest: I,
-    ) -> (Arc<FilterQueue<I::Value>>, I::Joined, Replayed<E>) {
+    ) -> (Reading<I::Value>, I::Joined, Replayed<E>) {
         let replayed = self.replay(match options.replay {
             // Only the evaluation shows which are wanted.
             Replay::Newest(_) => Replay::Newest(usize::MAX),
@@ -41,14 +43,12 @@ impl<E> Machine<E> {
         let subscriber =
             self.new_subscriber_state(SubscribeOptions { kind, ..options }, created_at);
         subscriber.count_missed(replayed.missed);
-        let log = interest.log(&subscriber);
-        let queue = Arc::new(FilterQueue::new(Arc::clone(&subscriber), log));
-        let member = Member::new(&subscriber, Some(Arc::clone(&queue) as _));
-        self.members.insert(member);
-        let joined = interest.join(&mut self.filters, &queue);
+        let (reading, joined) = interest.join(&mut self.filters, &subscriber);
+        self.members
+            .insert(Member::new(&subscriber, Some(reading.shared())));
         self.update_fast_path();
         self.assert_invariants();
-        (queue, joined, replayed)
+        (reading, joined, replayed)
     }
 
     /// Closes the queue of a member and removes its filter: the filtered part of detaching.
@@ -70,11 +70,15 @@ impl<E> Machine<E> {
             .expect("a filtered member has a queue");
         // Events in flight are still owed: the channel needs to know when they are settled.
         member.subscriber.cursor.request_reports();
-        let (waker, removed) = queue.close(cause);
+        let Closed {
+            waker,
+            is_unsettled,
+            removed,
+        } = queue.close(cause);
         by.release(waker, effects);
         effects.extend(removed.map(Effect::Drop));
         // Settle the unread events after unlocking, as settling wakes publishers.
-        if queue.len() > 0 {
+        if is_unsettled {
             effects.push(Effect::FilterQueue(Arc::clone(queue)));
         }
         // Publishers no longer wait for this member or evaluate its filter.

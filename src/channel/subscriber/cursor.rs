@@ -101,29 +101,23 @@ impl Cursor {
         seen: CursorState,
         in_flight: bool,
     ) -> Result<CursorState, CursorState> {
-        if seen.is_detached() && !seeded_bug!("detached-subscriber-claims") {
-            return Err(seen);
-        }
-        let finished = if in_flight { 0 } else { FINISHED };
-        self.swap(seen, ((seen.0 + ONE_EVENT) & !FINISHED) | finished)
+        self.claim_at(seen, seen.position() + 1, in_flight)
     }
 
-    /// Claims event `position` for a reader of a key log, which skips the events with other keys. The event is
-    /// in flight until [`finish`](Self::finish), or the next claim.
-    ///
-    /// # Errors
-    /// The current state, if it is no longer `seen`: the channel requested reports, or detached the
-    /// subscriber, which requests reports as well.
+    /// Claims event `position`, as [`claim`](Self::claim) claims the next event. A reader of a key log
+    /// skips the events with other keys.
     #[inline]
     pub(crate) fn claim_at(
         &self,
         seen: CursorState,
         position: u64,
+        in_flight: bool,
     ) -> Result<CursorState, CursorState> {
-        if seeded_bug!("detached-key-reader-claims") {
-            return Ok(self.move_to(position, true));
+        if seen.is_detached() && !seeded_bug!("detached-subscriber-claims") {
+            return Err(seen);
         }
-        self.swap(seen, position << SHIFT | (seen.0 & REPORTING))
+        let finished = if in_flight { 0 } else { FINISHED };
+        self.swap(seen, position << SHIFT | (seen.0 & REPORTING) | finished)
     }
 
     /// Claims event `position` for a filtered subscriber, which skips the unwanted events before.

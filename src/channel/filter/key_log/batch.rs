@@ -1,31 +1,31 @@
 //! The events that a reader has taken from a key log.
 
-use super::event::{Freed, KeyedEvent};
-use crate::channel::log::segment::Segment;
-use crate::channel::ticket::Ticket;
-use crate::util::sync::Arc;
+use super::event::KeyedEvent;
+use crate::channel::log::segment::{Segment, Slot};
 
-/// The events that a reader has taken from the log and has yet to read, without a lock.
-pub(crate) struct KeyBatch<E> {
+/// The segment that a reader reads without a lock.
+pub(super) struct KeyBatch<E> {
     segment: Option<Segment<KeyedEvent<E>>>,
-    /// The offset of the last event that was read; `None` before the first load.
-    read: Option<u64>,
-    /// What the reader drops once it holds no lock.
-    freed: Freed<E>,
+    /// The offset of the last event that was claimed; `None` before the first load.
+    claimed: Option<u64>,
 }
 
 impl<E> KeyBatch<E> {
-    pub(crate) const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self {
             segment: None,
-            read: None,
-            freed: Freed::new(),
+            claimed: None,
         }
     }
 
-    /// Returns the offset of the last event that was read; at the first call that is `joined_at`.
-    pub(super) fn read_or(&mut self, joined_at: impl FnOnce() -> u64) -> u64 {
-        *self.read.get_or_insert_with(joined_at)
+    /// Returns the offset of the last event that was claimed; at the first call that is `joined_at`.
+    pub(super) fn claimed_or(&mut self, joined_at: impl FnOnce() -> u64) -> u64 {
+        *self.claimed.get_or_insert_with(joined_at)
+    }
+
+    /// Returns whether the reader has read the log up to `tail`, as far as the batch tells.
+    pub(super) fn is_caught_up(&self, tail: u64) -> bool {
+        self.claimed == Some(tail)
     }
 
     /// Continues with the segment of the next event.
@@ -33,46 +33,28 @@ impl<E> KeyBatch<E> {
         self.segment = Some(segment);
     }
 
-    /// Returns the next event and its ticket.
+    /// Returns the next event.
     #[inline]
-    pub(crate) fn peek(&self) -> Option<(&KeyedEvent<E>, Option<&Arc<Ticket>>)> {
-        let (segment, read) = (self.segment.as_ref()?, self.read?);
-        let slot = (read < segment.last()).then(|| segment.get(read + 1))?;
-        Some((slot.event(), slot.ticket.as_ref()))
+    pub(super) fn peek(&self) -> Option<&Slot<KeyedEvent<E>>> {
+        let (segment, claimed) = (self.segment.as_ref()?, self.claimed?);
+        (claimed < segment.last()).then(|| segment.get(claimed + 1))
     }
 
-    /// Moves past the next event, which was claimed. Returns the segment if it was read to the end: the
-    /// caller drops it without a lock.
+    /// Moves past the next event, which was claimed and cloned, and drops a segment that is read to the
+    /// end. Runs user code.
     #[inline]
-    pub(crate) fn advance(&mut self) -> Option<Segment<KeyedEvent<E>>> {
-        let read = self.read.as_mut()?;
-        *read += 1;
-        let is_read = (self.segment.as_ref()).is_some_and(|segment| segment.last() <= *read);
-        is_read.then(|| self.segment.take())?
-    }
-
-    /// Returns whether the reader has read the log up to `tail`, as far as the batch tells.
-    #[inline]
-    pub(crate) fn is_caught_up(&self, tail: u64) -> bool {
-        self.read == Some(tail)
-    }
-
-    /// Ends the batch, whether it was read or not: the reader reads the log no more.
-    pub(crate) fn end(&mut self) {
-        self.freed.extend(self.segment.take());
-    }
-
-    /// Returns the segments that the reader drops once it holds no lock.
-    #[inline]
-    pub(crate) fn freed(&mut self) -> &mut Freed<E> {
-        &mut self.freed
-    }
-
-    /// Drops the freed segments. Runs user code, and is never called under a lock.
-    #[inline]
-    pub(crate) fn drop_freed(&mut self) {
-        if !self.freed.is_empty() {
-            self.freed.clear();
+    pub(super) fn advance(&mut self) {
+        let Some(claimed) = &mut self.claimed else {
+            return;
+        };
+        *claimed += 1;
+        if (self.segment.as_ref()).is_some_and(|segment| segment.last() <= *claimed) {
+            self.segment = None;
         }
+    }
+
+    /// Drops the segment, whether it was read or not. Runs user code.
+    pub(super) fn end(&mut self) {
+        self.segment = None;
     }
 }

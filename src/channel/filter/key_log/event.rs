@@ -19,23 +19,19 @@ impl<E> KeyedEvent<E> {
     }
 
     #[inline]
-    pub(crate) fn seq(&self) -> u64 {
+    pub(super) fn seq(&self) -> u64 {
         self.seq
-    }
-
-    pub(crate) fn shared(&self) -> Arc<SharedEvent<E>> {
-        Arc::clone(&self.event)
     }
 
     /// Clones the event, as [`CloneEvent`].
     #[inline]
-    pub(crate) fn clone_event(&self) -> Result<E, Panicked> {
+    pub(super) fn clone_event(&self) -> Result<E, Panicked> {
         self.event.clone_event()
     }
 }
 
-/// An event that all readers share. A trait object, so that a queue of other values need not know that its
-/// values are `Clone` and `Sync`.
+/// An event that all readers share. A trait object, so that a subscription to values of any type need not know
+/// that these are `Clone` and `Sync`.
 pub(crate) type SharedEvent<E> = dyn CloneEvent<E> + Send + Sync;
 
 pub(crate) trait CloneEvent<E> {
@@ -55,4 +51,4 @@ impl<E: Clone> CloneEvent<E> for Guarded<E> {
 }
 
 /// Segments to be dropped without a lock.
-pub(crate) type Freed<E> = Vec<Segment<KeyedEvent<E>>>;
+pub(super) type Freed<E> = Vec<Segment<KeyedEvent<E>>>;

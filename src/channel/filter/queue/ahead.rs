@@ -3,8 +3,6 @@
 use std::task::Waker;
 
 use super::{FilterQueue, Popped, TakenEvent};
-use crate::channel::filter::key_log::Loaded;
-use crate::channel::filter::key_log::batch::KeyBatch;
 use crate::channel::subscriber::cursor::CursorState;
 use crate::end_reason::EndReason;
 use crate::receipt::Cause;
@@ -22,55 +20,32 @@ pub(crate) enum Front {
 impl<T> FilterQueue<T> {
     /// Finishes the event in flight and returns the number of the next item, or stores the waker.
     /// Also returns the new cursor.
-    pub(crate) fn poll_front(
-        &self,
-        batch: &mut KeyBatch<T>,
-        waker: &Waker,
-    ) -> (Front, CursorState) {
-        let front = with_spare_waker(waker, None, |spare| {
+    pub(crate) fn poll_front(&self, waker: &Waker) -> (Front, CursorState) {
+        with_spare_waker(waker, None, |spare| {
             let mut queue = self.queue.lock();
-            let front = if let Some(seq) = self.next_seq(&queue) {
+            let front = if let Some(seq) = queue.next_seq() {
                 Front::Event(seq)
             } else if let Some(Cause::Disconnected(cause)) = queue.closed.as_deref().cloned() {
                 Front::Ended(EndReason::Disconnected { cause })
+            } else if queue.complete {
+                Front::Ended(EndReason::Closed)
             } else {
-                // The batch was read: it would have the next event of the log.
-                match self.load::<true>(&mut queue, batch, waker, spare) {
-                    Loaded::Batch => {
-                        let (event, _) = batch.peek().expect("the batch was loaded");
-                        Front::Event(event.seq())
-                    }
-                    Loaded::Parked => Front::Parked,
-                    Loaded::Complete => Front::Ended(EndReason::Closed),
-                    Loaded::NeedWaker => return None,
+                if !queue.waker.as_ref().is_some_and(|w| w.will_wake(waker)) {
+                    // The replaced waker is dropped as a spare, without the lock.
+                    let waker = spare.take()?;
+                    *spare = queue.waker.replace(waker);
                 }
+                Front::Parked
             };
             Some((front, self.subscriber.cursor.finish()))
-        });
-        batch.drop_freed();
-        front
+        })
     }
 
     /// Takes the next item if its number is `seq`; `None` if the item was overwritten. Also returns
     /// the new cursor, and how many events were missed before the item.
-    pub(crate) fn pop_front(
-        &self,
-        batch: &mut KeyBatch<T>,
-        seq: u64,
-    ) -> Option<(TakenEvent<T>, CursorState, u64)> {
-        let popped = self.try_pop_front(batch, seq);
-        batch.drop_freed();
-        popped
-    }
-
-    fn try_pop_front(
-        &self,
-        batch: &mut KeyBatch<T>,
-        seq: u64,
-    ) -> Option<(TakenEvent<T>, CursorState, u64)> {
+    pub(crate) fn pop_front(&self, seq: u64) -> Option<(TakenEvent<T>, CursorState, u64)> {
         let mut queue = self.queue.lock();
-        self.refill(&mut queue, batch);
-        self.next_seq(&queue).filter(|next| *next == seq)?;
+        queue.next_seq().filter(|next| *next == seq)?;
         if queue.replayed.is_some() {
             let mut missed = 0;
             loop {
@@ -83,22 +58,14 @@ impl<T> FilterQueue<T> {
                 }
             }
         }
-        let item = match self.open_log(&queue) {
-            Some(log) => {
-                if batch.peek().is_none() {
-                    log.load(&self.subscriber, batch);
-                }
-                self.item_of_batch(batch)?
-            }
-            None => queue.items.pop_front()?,
-        };
+        let item = queue.items.pop_front()?;
         let missed = queue.missed;
-        let (taken, cursor) = self.take::<true>(queue, item);
+        let (taken, cursor) = self.take(queue, item);
         Some((taken, cursor, missed))
     }
 
     /// Returns the sequence number of the next item.
     pub(crate) fn front(&self) -> Option<u64> {
-        self.next_seq(&self.queue.lock())
+        self.queue.lock().next_seq()
     }
 }

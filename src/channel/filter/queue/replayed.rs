@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{FilterQueue, Popped, QueueInner, QueuedEvent, TakenEvent, Value};
+use super::{FilterQueue, Popped, QueueInner, QueuedEvent, TakenEvent};
 use crate::util::panic_guard::drop_all_caught;
 
 /// The wanted events of a replay. They take no room in the window, and owe nothing. Not empty once the
@@ -24,6 +24,23 @@ impl<T> ReplayedValues<T> {
 
     pub(crate) fn len(&self) -> usize {
         self.values.len()
+    }
+
+    /// Takes the number of events before the values that are not retained any more.
+    pub(crate) fn take_missed(&mut self) -> u64 {
+        std::mem::take(&mut self.missed)
+    }
+
+    /// Takes the next value and its sequence number. Any loss before has been reported, or is not.
+    pub(crate) fn pop(&mut self) -> (u64, T) {
+        self.missed = 0;
+        (self.values.pop_front()).expect("an unread replay has values")
+    }
+
+    /// Returns the sequence number of the next value.
+    #[cfg(feature = "rt")]
+    pub(crate) fn first_seq(&self) -> Option<u64> {
+        self.values.front().map(|(seq, _)| *seq)
     }
 
     /// Adds the value of an event that is older than all others.
@@ -50,31 +67,6 @@ impl<T> FilterQueue<T> {
         }
     }
 
-    /// Returns the number of events and of replayed values to be read.
-    pub(crate) fn stored(&self) -> usize {
-        self.stored_in(&self.queue.lock())
-    }
-
-    /// Returns [`stored`](Self::stored) for the locked queue.
-    pub(super) fn stored_in(&self, queue: &QueueInner<T>) -> usize {
-        let replayed = queue.replayed.as_ref();
-        let queued = match self.open_log(queue) {
-            Some(log) => log.unread(self.subscriber.cursor.load().position()),
-            None => (queue.items.len() + queue.undrawn.len()) as u64,
-        };
-        let queued = usize::try_from(queued).expect("unread events are in memory");
-        queued + replayed.map_or(0, |replayed| replayed.len())
-    }
-
-    /// Returns the sequence number of the next value or event to be read.
-    #[cfg(feature = "rt")]
-    pub(super) fn next_seq(&self, queue: &QueueInner<T>) -> Option<u64> {
-        let replayed = queue.replayed.as_ref();
-        let replayed = replayed.and_then(|replayed| replayed.values.front());
-        let replayed = replayed.map(|(seq, _)| *seq);
-        replayed.or_else(|| self.front_seq(queue, self.subscriber.cursor.load()))
-    }
-
     /// Takes the next part of the replay out of the locked queue.
     #[cold]
     pub(super) fn take_replayed(
@@ -91,22 +83,34 @@ impl<T> FilterQueue<T> {
 }
 
 impl<T> QueueInner<T> {
+    /// Returns the number of items and of replayed values to be read.
+    pub(super) fn stored(&self) -> usize {
+        let replayed = self.replayed.as_ref();
+        self.items.len() + replayed.map_or(0, |replayed| replayed.len())
+    }
+
     /// Takes the next part of the replay: a value, or the number of missed events.
     fn pop_replayed(&mut self, report_missed: bool) -> Popped<T> {
         let replayed = (self.replayed.as_mut()).expect("called while a replay is unread");
-        let missed = std::mem::take(&mut replayed.missed);
-        if report_missed && missed > 0 {
-            return Popped::Missed(missed);
+        if report_missed && replayed.missed > 0 {
+            return Popped::Missed(replayed.take_missed());
         }
-        let next = replayed.values.pop_front();
-        let (seq, value) = next.expect("an unread replay has values");
+        let (seq, value) = replayed.pop();
         if replayed.values.is_empty() {
             self.replayed = None;
         }
-        let (value, ticket) = (Value::Owned(value), None);
+        let ticket = None;
         Popped::Event(TakenEvent {
             item: QueuedEvent { seq, value, ticket },
             needs_ack: false,
         })
+    }
+
+    /// Returns the sequence number of the next value or item to be read.
+    #[cfg(feature = "rt")]
+    pub(super) fn next_seq(&self) -> Option<u64> {
+        let replayed = self.replayed.as_ref();
+        let replayed = replayed.and_then(|replayed| replayed.first_seq());
+        replayed.or_else(|| self.items.front().map(|item| item.seq))
     }
 }

@@ -6,10 +6,11 @@ use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::members::{Key, Queues};
+use crate::channel::filter::key_log::Appended;
 use crate::channel::filter::key_log::event::SharedEvent;
 use crate::channel::filter::queue::Pushed;
 use crate::channel::filter::user_code::Panicked;
-use crate::channel::filter::{AnyMatches, Appended, GroupMatches, Match};
+use crate::channel::filter::{AnyMatches, GroupMatches, Match};
 use crate::channel::ticket::Ticket;
 use crate::subscriber_id::SubscriberId;
 use crate::util::one_or_many::OneOrMany;
@@ -39,7 +40,7 @@ impl<E: Clone + Send + Sync + 'static, K> LogMatch<E, K> {
             }),
             Err(payload) => {
                 _ = Panicked::from_payload(payload);
-                panicked.extend(key.value.reader_ids());
+                panicked.extend(key.value.log.reader_ids());
                 None
             }
         }
@@ -54,19 +55,19 @@ where
 {
     fn count(&self) -> usize {
         let logged = self.logged.as_ref();
-        self.pushed.count() + logged.map_or(0, |logged| logged.key.value.log().readers())
+        self.pushed.count() + logged.map_or(0, |logged| logged.key.value.log.readers())
     }
 
     fn count_awaited(&self) -> usize {
         let logged = self.logged.as_ref();
-        self.pushed.count_awaited() + logged.map_or(0, |logged| logged.key.value.log().awaited())
+        self.pushed.count_awaited() + logged.map_or(0, |logged| logged.key.value.log.awaited())
     }
 
     fn for_each_full(&self, reserved: u64, f: &mut dyn FnMut(SubscriberId)) {
         self.pushed.for_each_full(reserved, f);
         if let Some(logged) = &self.logged {
-            // Collected, since `f` may take a reader out of the lists.
-            let full = logged.key.value.full_readers(reserved);
+            // `f` may take a reader out of the log.
+            let full = logged.key.value.log.full_readers(reserved);
             full.into_iter().for_each(f);
         }
     }
@@ -77,8 +78,7 @@ where
 
     fn append(&mut self, seq: u64, ticket: Option<&Arc<Ticket>>) -> Option<Appended> {
         let LogMatch { key, event } = self.logged.as_mut()?;
-        let (readers, crowded) = key.value.append(seq, event, ticket)?;
-        Some(Appended { readers, crowded })
+        key.value.log.append(seq, event, ticket)
     }
 
     fn known(&self) -> &dyn Any {
@@ -86,7 +86,7 @@ where
     }
 
     fn appends_to(&self, log: *const ()) -> bool {
-        let own = self.logged.as_ref().map(|logged| logged.key.value.log());
+        let own = self.logged.as_ref().map(|logged| &logged.key.value.log);
         own.is_some_and(|own| Arc::as_ptr(own).cast() == log)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Group;
 use crate::channel::effects::Effect;
-use crate::channel::filter::queue::AnyQueue;
+use crate::channel::filter::any_queue::AnyQueue;
 use crate::channel::machine::blockers::BlockerSlot;
 use crate::channel::machine::flush::Flushes;
 use crate::channel::source::Backlog;
