@@ -186,6 +186,8 @@ impl<E> KeyReader<E> {
             let event = backlog.get(backlog.next);
             let taken = (event.seq(), event.clone_event());
             backlog.next += 1;
+            // Drop a segment that is read to the end now: there may be no next poll.
+            backlog.pop_read().for_each(drop);
             taken
         };
         if taken.1.is_ok() {

@@ -91,6 +91,19 @@ fn a_disconnected_reader_reads_on_after_the_event_it_has_read() {
 }
 
 #[test]
+fn a_disconnected_reader_keeps_no_event_it_has_read() {
+    let manager = EventManager::new(8);
+    let topics = topics(&manager);
+    let (mut stream, mut deliveries) = (topics.subscribe(()), topics.subscribe(()).deliveries());
+    let event = publish_shared(&manager);
+    assert!(manager.disconnect(stream.id()) && manager.disconnect(deliveries.id()));
+    assert_eq!(event.strong_count(), 1);
+    assert!(read(&mut stream).is_some());
+    drop(read(&mut deliveries).expect("an event"));
+    assert_eq!(event.strong_count(), 0, "there is no next poll");
+}
+
+#[test]
 fn a_reader_sees_no_event_from_before_it_joined() {
     let manager = EventManager::new(1_000);
     let topics = topics(&manager);
