@@ -48,6 +48,7 @@ use place::Left;
 ///    the events up to its cursor. The log keeps all later events.
 /// 3. A parked reader is one of the `readers`, and has read every event. An append therefore finds the waker
 ///    of every parked reader.
+/// 4. The cursors of the readers are attached. Leaving, and nothing else, detaches a cursor.
 pub(crate) struct KeyLog<E> {
     tail: AtomicU64,
     inner: Mutex<Inner<E>>,
@@ -202,7 +203,7 @@ impl<E> KeyLog<E> {
     /// Returns whether a reader gets no more events.
     fn is_over(&self, subscriber: &SubscriberState) -> bool {
         let inner = self.inner.lock();
-        inner.is_complete || inner.has_left(subscriber)
+        inner.is_complete || has_left(subscriber)
     }
 
     /// Takes out the waker of a reader.
@@ -224,7 +225,7 @@ impl<E> KeyLog<E> {
         freed: &mut Freed<E>,
     ) -> Option<Loaded> {
         let mut inner = self.inner.lock();
-        if inner.has_left(subscriber) {
+        if has_left(subscriber) {
             return Some(Loaded::Left);
         }
         // Check again with every waker: an event may have been appended while the waker was cloned.
@@ -253,7 +254,7 @@ impl<E> KeyLog<E> {
     /// Frees the events that only this reader has kept, and that it has read.
     fn catch_up(&self, subscriber: &SubscriberState, freed: &mut Freed<E>) {
         let mut inner = self.inner.lock();
-        if inner.has_left(subscriber) {
+        if has_left(subscriber) {
             return;
         }
         // A reader that joined after the newest events is counted with them until it moves on.
@@ -315,6 +316,11 @@ impl<E> KeyLog<E> {
     }
 }
 
+/// Returns whether a reader has left. The log is locked: leaving detaches the cursor (invariant 4).
+fn has_left(reader: &SubscriberState) -> bool {
+    reader.cursor.load().is_detached()
+}
+
 /// Returns the offset of the last event up to a cursor's position.
 fn offset<E>(log: &Log<KeyedEvent<E>>, read: u64) -> u64 {
     log.last_before(|event| event.seq() <= read)
@@ -327,10 +333,6 @@ impl<E> Inner<E> {
 
     fn unread(&self, read: u64) -> u64 {
         self.log.tail() - self.offset(read)
-    }
-
-    fn has_left(&self, subscriber: &SubscriberState) -> bool {
-        self.readers.get(subscriber.id.number).is_none()
     }
 
     /// Loads the segment with the next event into `batch`. Returns false if there is no next event.
@@ -354,6 +356,7 @@ impl<E> Inner<E> {
     /// Removes a reader that the log does not count any more.
     fn remove(&mut self, subscriber: &SubscriberState, freed: &mut Freed<E>) {
         let number = subscriber.id.number;
+        debug_assert!(has_left(subscriber), "key log: invariant 4");
         self.observers -= usize::from(subscriber.is_observer);
         self.readers.remove(number);
         self.crowd.leave(number);
@@ -362,7 +365,7 @@ impl<E> Inner<E> {
     }
 
     fn unpark(&mut self, subscriber: &SubscriberState) -> Option<Waker> {
-        if self.has_left(subscriber) {
+        if has_left(subscriber) {
             return None;
         }
         let readers = &self.readers;

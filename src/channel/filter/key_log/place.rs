@@ -39,16 +39,6 @@ impl<E> KeyPlace<E> {
         }
     }
 
-    #[inline]
-    pub(super) fn log(&self) -> &KeyLog<E> {
-        &self.log
-    }
-
-    #[inline]
-    pub(super) fn subscriber(&self) -> &Arc<SubscriberState> {
-        &self.subscriber
-    }
-
     fn read(&self) -> u64 {
         self.subscriber.cursor.load().position()
     }
@@ -89,7 +79,7 @@ fn to_usize(events: u64) -> usize {
 
 impl<E: 'static> AnyQueue for KeyPlace<E> {
     fn subscriber(&self) -> &Arc<SubscriberState> {
-        self.subscriber()
+        &self.subscriber
     }
 
     fn len(&self) -> usize {
