@@ -350,6 +350,7 @@ impl<T> Filtered<T> {
 
     /// Finishes an event that owes no acknowledgement, and acknowledges the event in flight if a
     /// publisher waits for the acknowledgement.
+    #[inline]
     fn ack_current(&mut self) {
         if !self.needs_ack {
             self.subscriber().finish_unowed();

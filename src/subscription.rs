@@ -285,7 +285,7 @@ impl<E> Subscription<E> {
     fn end(&mut self, reason: EndReason) {
         self.source = Source::Ended(reason);
         self.subscriber.set_end(reason);
-        self.channel.leave(self.subscriber.id.number);
+        self.channel.leave(&self.subscriber);
         trace!(ended(&self.subscriber, reason));
     }
 }
@@ -330,7 +330,7 @@ impl<E> Drop for Subscription<E> {
         if !self.is_ended() {
             // Before leaving, which may complete a flush.
             self.source = Source::Channel;
-            let was_attached = self.channel.leave(self.subscriber.id.number);
+            let was_attached = self.channel.leave(&self.subscriber);
             if was_attached {
                 trace!(dropped(&self.subscriber));
             }

@@ -269,8 +269,10 @@ impl<E> Machine<E> {
         &self.member(key).subscriber
     }
 
-    pub(crate) fn is_filtered(&self, key: u64) -> bool {
-        self.member(key).queue.is_some()
+    /// Returns a subscriber that reads the log of the channel; `None` if the subscriber is filtered.
+    pub(crate) fn log_reader(&self, key: u64) -> Option<&SubscriberState> {
+        let member = self.member(key);
+        (member.queue.is_none()).then_some(&*member.subscriber)
     }
 
     fn member(&self, key: u64) -> &Member<E> {

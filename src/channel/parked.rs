@@ -89,14 +89,13 @@ impl ParkedReaders {
         None
     }
 
-    /// Takes out the waker of the subscriber `key`. `subscriber_of` finds the state of any parked
+    /// Takes out the waker of a subscriber. `subscriber_of` finds the state of any other parked
     /// subscriber.
     pub(crate) fn unpark<'a>(
         &mut self,
-        key: u64,
+        subscriber: &SubscriberState,
         subscriber_of: impl Fn(u64) -> &'a SubscriberState,
     ) -> Option<Waker> {
-        let subscriber = subscriber_of(key);
         let index = self.index(subscriber)?;
         subscriber.slots().generation.set(0);
         let out = self.parked.swap_remove(index);

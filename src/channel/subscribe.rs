@@ -43,14 +43,19 @@ impl<E> State<E> {
         }
     }
 
-    /// Takes out the entry of a parked reader of the log. The waker of a filtered subscriber is in its queue,
-    /// or in the log of its key.
-    fn unpark(&mut self, key: u64) -> Option<Waker> {
+    /// Takes out the entry of a reader of the log, if the reader is parked.
+    #[inline]
+    fn unpark(&mut self, reader: &SubscriberState) -> Option<Waker> {
         let machine = &self.machine;
-        if machine.is_filtered(key) {
-            return None;
-        }
-        self.parked.unpark(key, |key| machine.subscriber(key))
+        self.parked.unpark(reader, |key| machine.subscriber(key))
+    }
+
+    /// Does the same for a subscriber of any kind. The waker of a filtered subscriber is in its queue, or in
+    /// the log of its key.
+    fn unpark_member(&mut self, key: u64) -> Option<Waker> {
+        let machine = &self.machine;
+        let reader = machine.log_reader(key)?;
+        self.parked.unpark(reader, |key| machine.subscriber(key))
     }
 
     /// Finishes the event in flight, then loads the next events into `source`, or parks the subscriber.
@@ -120,6 +125,13 @@ impl<E> State<E> {
             return false;
         }
         self.machine.release(effects)
+    }
+
+    /// Removes a subscriber whose stream was dropped or has ended. Returns whether the subscriber was attached.
+    fn leave(&mut self, key: u64, effects: &mut Effects<E>) -> bool {
+        let was_attached = self.machine.leave(key, effects);
+        self.after_leave(effects);
+        was_attached
     }
 
     /// Frees the memory and the room of a subscriber that was detached or removed.
@@ -226,18 +238,16 @@ impl<E> Channel<E> {
 
     /// Drops the waker of a parked subscriber, whose poll is ready with something else than an event.
     #[cold]
-    pub(crate) fn unpark_reader(&self, key: u64) {
-        self.run(|state, effects| effects.drop_waker(state.unpark(key)));
+    pub(crate) fn unpark_reader(&self, reader: &SubscriberState) {
+        self.run(|state, effects| effects.drop_waker(state.unpark(reader)));
     }
 
     /// Removes the subscriber of a dropped subscription, which has settled its event in flight.
     /// Returns whether the subscriber was attached.
-    pub(crate) fn leave(&self, key: u64) -> bool {
+    pub(crate) fn leave(&self, reader: &SubscriberState) -> bool {
         self.run(|state, effects| {
-            effects.drop_waker(state.unpark(key));
-            let was_attached = state.machine.leave(key, effects);
-            state.after_leave(effects);
-            was_attached
+            effects.drop_waker(state.unpark(reader));
+            state.leave(reader.id.number, effects)
         })
     }
 
@@ -255,7 +265,7 @@ impl<E> Channel<E> {
         self.run(|state, effects| {
             let was_attached = state.machine.disconnect(id, cause, effects);
             if was_attached {
-                effects.wake(state.unpark(id.number));
+                effects.wake(state.unpark_member(id.number));
                 state.after_leave(effects);
             }
             was_attached
@@ -268,7 +278,7 @@ impl<E> Channel<E> {
     pub(crate) fn disconnect_handler(&self, id: SubscriberId) {
         self.run(|state, effects| {
             if state.machine.withdraw(id, effects) {
-                effects.drop_waker(state.unpark(id.number));
+                effects.drop_waker(state.unpark_member(id.number));
                 state.after_leave(effects);
             }
         });
@@ -289,7 +299,7 @@ impl<E: Send + Sync + 'static> AnyChannel for Channel<E> {
     }
 
     fn report_gone(&self, subscriber: SubscriberId) -> bool {
-        self.leave(subscriber.number)
+        self.run(|state, effects| state.leave(subscriber.number, effects))
     }
 
     fn disconnect_panicked(&self, subscriber: SubscriberId) {

@@ -305,7 +305,7 @@ impl<E> Subscription<E> {
         }
         if std::mem::take(&mut self.parked) {
             // Nothing is unread: a replay has missed the events.
-            self.channel.unpark_reader(self.subscriber.id.number);
+            self.channel.unpark_reader(&self.subscriber);
         }
         if let Some(stage) = self.subscriber.stage() {
             // The stage may have registered for its gate: cancel that, since the poll returns a

@@ -369,7 +369,7 @@ impl<E> Inner<E> {
             return None;
         }
         let readers = &self.readers;
-        (self.parked).unpark(subscriber.id.number, |number| {
+        (self.parked).unpark(subscriber, |number| {
             readers.get(number).expect("key log: invariant 3")
         })
     }

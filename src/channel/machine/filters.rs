@@ -292,10 +292,7 @@ impl<E> Machine<E> {
         };
         // Closed queues refuse the event: they are not part of the audience.
         if matches.has_logged() {
-            for Appended { readers, crowded } in matches.append(seq, ticket) {
-                effects.push(Effect::WakeReaders(readers));
-                self.crowded.extend(crowded);
-            }
+            self.append_to_key_logs(seq, ticket, matches, effects);
         }
         matches.deliver(seq, ticket, |pushed| {
             effects.wake(pushed.reader);
@@ -320,6 +317,21 @@ impl<E> Machine<E> {
         });
         self.assert_invariants();
         (Stored { seq, audience }, not_logged)
+    }
+
+    /// Appends the event to the key logs of its keys.
+    #[inline(never)]
+    fn append_to_key_logs(
+        &mut self,
+        seq: u64,
+        ticket: Option<&Arc<Ticket>>,
+        matches: &mut FilterMatches,
+        effects: &mut Effects<E>,
+    ) {
+        for Appended { readers, crowded } in matches.append(seq, ticket) {
+            effects.push(Effect::WakeReaders(readers));
+            self.crowded.extend(crowded);
+        }
     }
 
     /// Returns whether the subscriber gets the event. Disconnects a full subscriber with
