@@ -121,6 +121,10 @@ impl<T: Send + 'static> Filtered<T> {
         let reader = self.reader();
         reader.next_seq().filter(|next| *next == seq)?;
         let missed = reader.take_missed();
-        Some((self.take_keyed()?, missed))
+        let event = self.take_keyed();
+        if event.is_none() {
+            self.reader().keep_missed(missed);
+        }
+        Some((event?, missed))
     }
 }

@@ -141,6 +141,12 @@ impl<E> KeyReader<E> {
         missed
     }
 
+    /// Keeps the number of missed events for a later event: the next was not taken.
+    #[cfg(feature = "rt")]
+    pub(crate) fn keep_missed(&mut self, missed: u64) {
+        self.missed = missed;
+    }
+
     /// Looks for the next event, or parks the reader.
     pub(crate) fn poll_next(&mut self, waker: &Waker) -> KeyNext {
         if self.replayed.get_mut().is_some() || self.batch.peek().is_some() {

@@ -1,9 +1,14 @@
 //! Handlers of keys.
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use genevent::test_util::Probe;
-use genevent::{EventManager, HandlerOptions, StopReason, SubscribeOptions, handler_fn};
+use genevent::{
+    EventManager, Handled, Handler, HandlerOptions, StopReason, SubscribeOptions, handler_fn,
+};
 
 use super::{digits, keys, publish};
 
@@ -85,4 +90,54 @@ async fn a_key_function_that_panics_inside_of_a_handler_is_a_panic_of_the_handle
     assert!(matches!(next.stopped().await, StopReason::Panicked(..)));
     assert_eq!(manager.stats().published(), 1, "event 3 has no number");
     drop(other);
+}
+
+/// An event with a number of clones before one panics.
+struct Fragile(&'static str, Arc<AtomicUsize>);
+
+impl Clone for Fragile {
+    fn clone(&self) -> Self {
+        let left = self.1.fetch_sub(1, Ordering::Relaxed);
+        assert_ne!(left, 1, "a panic on purpose");
+        Self(self.0, Arc::clone(&self.1))
+    }
+}
+
+/// Records events and losses.
+struct Recorder(Probe<String>);
+
+impl Handler<Fragile> for Recorder {
+    async fn handle_event(&mut self, event: &Fragile) -> Handled {
+        self.0.record(event.0.to_owned());
+        Ok(ControlFlow::Continue(()))
+    }
+
+    async fn handle_missed(&mut self, events: u64) {
+        self.0.record(format!("{events} missed"));
+    }
+}
+
+#[tokio::test]
+async fn a_loss_is_told_although_the_clone_of_the_next_event_panics() {
+    let manager = EventManager::builder().capacity(8).retain(1).build();
+    let topics = manager.topics(|event: &Fragile| event.0.len());
+    let publish = |text, clones| {
+        let published = manager.try_notify(Fragile(text, Arc::new(AtomicUsize::new(clones))));
+        published.unwrap_or_else(|_| panic!("there is room for {text}"))
+    };
+    for text in ["a", "b", "c"] {
+        publish(text, 9);
+    }
+    let seen = Probe::new();
+    let options = HandlerOptions::new("two")
+        .topic(&topics, 2)
+        .subscribe(SubscribeOptions::new().replay_since(0));
+    let two = manager
+        .add_handler_with(options, Recorder(seen.clone()))
+        .unwrap();
+    assert_eq!(publish("no", 2), 1, "the clone for the log is the first");
+    assert_eq!(publish("yes", 9), 0);
+    assert_eq!(publish("so", 9), 1);
+    two.stopped().await;
+    assert_eq!(seen.drain(), ["2 missed", "so"]);
 }
