@@ -4,6 +4,9 @@ use super::event::KeyedEvent;
 use crate::channel::log::segment::{Segment, Slot};
 
 /// The segment that a reader reads without a lock.
+///
+/// # Invariants
+/// 1. `segment` has the event after `claimed`: a segment is dropped when it is read to the end.
 pub(super) struct KeyBatch<E> {
     segment: Option<Segment<KeyedEvent<E>>>,
     /// The offset of the last event that was claimed; `None` before the first load.
@@ -30,6 +33,10 @@ impl<E> KeyBatch<E> {
 
     /// Continues with the segment of the next event.
     pub(super) fn load(&mut self, segment: Segment<KeyedEvent<E>>) {
+        debug_assert!(
+            (self.claimed).is_some_and(|claimed| claimed < segment.last()),
+            "key batch: invariant 1"
+        );
         self.segment = Some(segment);
     }
 
@@ -37,7 +44,7 @@ impl<E> KeyBatch<E> {
     #[inline]
     pub(super) fn peek(&self) -> Option<&Slot<KeyedEvent<E>>> {
         let (segment, claimed) = (self.segment.as_ref()?, self.claimed?);
-        (claimed < segment.last()).then(|| segment.get(claimed + 1))
+        Some(segment.get(claimed + 1))
     }
 
     /// Moves past the next event, which was claimed and cloned, and drops a segment that is read to the
