@@ -241,11 +241,8 @@ impl<E> KeyReader<E> {
         claimed
     }
 
-    /// Drops what was not read.
+    /// Drops the unread events that the channel keeps for the reader, which is dropped next.
     pub(crate) fn clear(&mut self) {
-        *self.replayed.get_mut() = None;
-        self.batch.end();
-        self.backlog = None;
         drop(self.place.take_backlog());
     }
 }
