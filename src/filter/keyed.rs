@@ -38,11 +38,7 @@ impl<T: Send + 'static> Filtered<T> {
                     0
                 };
                 if missed > 0 {
-                    // A reader that gets only `Missed` values must yield to other tasks, too.
-                    #[cfg(feature = "rt")]
-                    {
-                        self.coop_unpaid += 1;
-                    }
+                    // Costs no budget: a reader misses events at most once, before its replay.
                     return Poll::Ready(Some(Received::Missed(missed)));
                 }
                 match self.reader().poll_next(cx.waker()) {

@@ -1,6 +1,8 @@
 //! Tokio's coop budget: a busy publisher or subscriber yields to other tasks on its thread.
 
+use std::cell::Cell;
 use std::future::{poll_fn, ready};
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
@@ -151,6 +153,38 @@ async fn losses_alone_cost_coop_budget() {
         })
         .await;
     }
+}
+
+/// Panics in clones, once this thread reads.
+struct Torn;
+
+thread_local!(static READING: Cell<bool> = const { Cell::new(false) });
+
+impl Clone for Torn {
+    fn clone(&self) -> Self {
+        if READING.get() {
+            // No message for each clone.
+            resume_unwind(Box::new("a panic on purpose"));
+        }
+        Self
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn skipped_events_cost_coop_budget() {
+    let manager = EventManager::new(BACKLOG);
+    let mut reader = manager.topics(|_| 0).subscribe(0);
+    for _ in 0..BACKLOG {
+        assert!(manager.try_notify(Torn).is_ok());
+    }
+    // The unread events owe nothing any more: a panic skips one, and ends nothing.
+    assert!(manager.disconnect(reader.id()));
+    READING.set(true);
+    // Begins with a full coop budget.
+    yield_now().await;
+    assert!(reader.next().now_or_never().is_none(), "it yields");
+    let skipped = BACKLOG - reader.len();
+    assert!((1_900..=2_400).contains(&skipped), "{skipped}");
 }
 
 #[tokio::test(flavor = "current_thread")]
