@@ -1,5 +1,5 @@
 //! A handler disconnected by its overflow policy handles its backlog first, in order with the calls;
-//! with a filter as well.
+//! with a filter or a topic as well.
 
 use std::ops::ControlFlow;
 
@@ -26,26 +26,46 @@ impl Handler<u32> for Slow {
     }
 }
 
-/// Options of a handler that is disconnected by more than `window` unread events.
-fn options(window: usize, filtered: bool) -> HandlerOptions<u32> {
+/// The events of a handler.
+#[derive(Clone, Copy)]
+enum Wants {
+    All,
+    Filtered,
+    Topic,
+}
+
+const KINDS: [Wants; 3] = [Wants::All, Wants::Filtered, Wants::Topic];
+
+/// Adds what the handler wants to its options.
+fn wanting(
+    wants: Wants,
+    manager: &EventManager<u32>,
+    options: HandlerOptions<u32>,
+) -> HandlerOptions<u32> {
+    match wants {
+        Wants::All => options,
+        Wants::Filtered => options.filter(|n| *n > 0),
+        Wants::Topic => options.topic(&manager.topics(|n| *n > 0), true),
+    }
+}
+
+/// A manager, and options of a handler that is disconnected by more than `window` unread events.
+fn options(window: usize, wants: Wants) -> (EventManager<u32>, HandlerOptions<u32>) {
+    let manager = EventManager::new(8);
     let overflow = SubscribeOptions::new().overflow(Overflow::Disconnect);
     let options = HandlerOptions::new("slow").subscribe(overflow.window(window));
-    if filtered {
-        options.filter(|n| *n > 0)
-    } else {
-        options
-    }
+    let options = wanting(wants, &manager, options);
+    (manager, options)
 }
 
 /// A handler that holds event 1.
 async fn holding(
-    options: HandlerOptions<u32>,
+    (manager, options): (EventManager<u32>, HandlerOptions<u32>),
 ) -> (
     EventManager<u32>,
     HandlerRef<u32, Slow>,
     oneshot::Sender<()>,
 ) {
-    let manager = EventManager::new(8);
     let (tx, rx) = oneshot::channel();
     let seen = Vec::new();
     let slow = Slow { seen, go: Some(rx) };
@@ -62,8 +82,8 @@ fn cut(manager: &EventManager<u32>) {
 
 #[tokio::test]
 async fn calls_keep_their_position_in_the_backlog() {
-    for filtered in [false, true] {
-        let (manager, handler, go) = holding(options(3, filtered)).await;
+    for wants in KINDS {
+        let (manager, handler, go) = holding(options(3, wants)).await;
         let ask = || task::spawn(handler.call(|slow| slow.seen.clone()));
         let mut asked = Vec::new();
         for next in 2..=4 {
@@ -91,8 +111,8 @@ async fn calls_keep_their_position_in_the_backlog() {
 
 #[tokio::test]
 async fn a_removal_precedes_newer_backlog_events() {
-    for filtered in [false, true] {
-        let (manager, handler, go) = holding(options(2, filtered)).await;
+    for wants in KINDS {
+        let (manager, handler, go) = holding(options(2, wants)).await;
         manager.try_notify(2).unwrap();
         let mut removal = task::spawn(handler.remove());
         assert!(removal.poll().is_pending());
@@ -106,8 +126,8 @@ async fn a_removal_precedes_newer_backlog_events() {
 
 #[tokio::test]
 async fn a_handler_is_disconnected_once() {
-    for filtered in [false, true] {
-        let (manager, handler, _go) = holding(options(2, filtered)).await;
+    for wants in KINDS {
+        let (manager, handler, _go) = holding(options(2, wants)).await;
         assert!(manager.disconnect(handler.id()));
         // The handler is listed until its task ends.
         assert!(!manager.disconnect(handler.id()));
@@ -118,10 +138,10 @@ async fn a_handler_is_disconnected_once() {
 
 #[tokio::test]
 async fn an_ended_owner_precedes_newer_backlog_events() {
-    for filtered in [false, true] {
+    for wants in KINDS {
         let (owner, gone) = oneshot::channel::<()>();
-        let options = options(2, filtered).owner(gone);
-        let (manager, handler, go) = holding(options).await;
+        let (manager, options) = options(2, wants);
+        let (manager, handler, go) = holding((manager, options.owner(gone))).await;
         manager.try_notify(2).unwrap();
         drop(owner);
         manager.try_notify(3).unwrap();
@@ -136,13 +156,11 @@ async fn an_ended_owner_precedes_newer_backlog_events() {
 
 #[tokio::test]
 async fn a_detached_observer_with_an_event_in_hand_is_listed_as_leaving() {
-    for filtered in [false, true] {
+    for wants in KINDS {
         let overflow = SubscribeOptions::new().overflow(Overflow::Disconnect);
-        let mut options = HandlerOptions::new("screen").subscribe(overflow.window(1).observer());
-        if filtered {
-            options = options.filter(|n| *n > 0);
-        }
+        let options = HandlerOptions::new("screen").subscribe(overflow.window(1).observer());
         let (manager, (go, held)) = (EventManager::new(8), oneshot::channel());
+        let options = wanting(wants, &manager, options);
         let (seen, go_on) = (Vec::new(), Some(held));
         let handler = manager.add_handler_with(options, Slow { seen, go: go_on });
         let handler = handler.unwrap();
