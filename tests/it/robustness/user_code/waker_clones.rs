@@ -223,6 +223,24 @@ fn a_poll_sees_changes_made_by_waker_clones() {
     assert!(settled.is_ready(), "the clone finished with it");
 }
 
+/// Whether its waker is cloned before the lock is taken, or because the lock has shown that the reader waits.
+#[test]
+fn a_reader_of_a_key_sees_the_event_that_a_waker_clone_publishes() {
+    let manager = EventManager::new(1);
+    let mut reader = manager.topics(|_| ()).subscribe(());
+    for n in 1..=3 {
+        let inside = manager.clone();
+        let waker = cloned::waker(
+            1,
+            Arc::new(move || {
+                assert!(inside.try_notify(Odd::plain(n)).is_ok());
+            }),
+        );
+        let next = reader.next().poll_unpin(&mut Context::from_waker(&waker));
+        assert!(matches!(next, Poll::Ready(Some(odd)) if odd.n == n));
+    }
+}
+
 #[cfg(feature = "rt")]
 #[tokio::test]
 async fn a_refused_wait_keeps_no_waker() {

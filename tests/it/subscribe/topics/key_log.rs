@@ -1,9 +1,10 @@
 //! Subscribers of a single key, which share its events.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use futures::FutureExt;
-use genevent::{EventManager, Filtered, Overflow, SubscribeOptions, Topics};
+use genevent::{EventManager, Filtered, Overflow, SubscribeOptions, Topics, WeakEventManager};
 use tokio_test::{assert_pending, assert_ready_ok, task};
 
 use super::{digits, publish};
@@ -71,6 +72,38 @@ fn a_reader_that_leaves_frees_what_only_it_has_kept() {
 }
 
 #[test]
+fn a_parked_reader_keeps_no_event_it_has_read() {
+    let manager = EventManager::new(8);
+    let topics = topics(&manager);
+    let (mut parked, mut busy) = (topics.subscribe(()), topics.subscribe(()));
+    let first = publish_shared(&manager);
+    assert!(read(&mut parked).is_some());
+    assert!(parked.next().now_or_never().is_none());
+    assert!(read(&mut busy).is_some());
+    let second = publish_shared(&manager);
+    assert!(read(&mut busy).is_some());
+    assert_eq!([&first, &second].map(Weak::strong_count), [0, 1]);
+}
+
+#[test]
+fn a_reader_keeps_no_event_from_before_it_joined() {
+    for parks_first in [true, false] {
+        let manager = EventManager::new(8);
+        let topics = topics(&manager);
+        let early = topics.subscribe(());
+        let event = publish_shared(&manager);
+        let mut late = topics.subscribe(());
+        if parks_first {
+            assert!(late.next().now_or_never().is_none());
+            assert_eq!(event.strong_count(), 1, "unread by one");
+        }
+        drop(early);
+        assert!(late.next().now_or_never().is_none());
+        assert_eq!(event.strong_count(), 0, "parks first: {parks_first}");
+    }
+}
+
+#[test]
 fn a_disconnected_reader_reads_on_after_the_event_it_has_read() {
     let manager = EventManager::new(600);
     let topics = topics(&manager);
@@ -101,6 +134,57 @@ fn a_disconnected_reader_keeps_no_event_it_has_read() {
     assert!(read(&mut stream).is_some());
     drop(read(&mut deliveries).expect("an event"));
     assert_eq!(event.strong_count(), 0, "there is no next poll");
+}
+
+#[test]
+fn a_stream_that_is_dropped_after_a_disconnect_keeps_no_unread_event() {
+    let manager = EventManager::new(8);
+    let topics = topics(&manager);
+    let mut jobs = topics.subscribe(()).deliveries();
+    publish_shared(&manager);
+    let job = read(&mut jobs).expect("an event");
+    let unread = publish_shared(&manager);
+    assert!(manager.disconnect(jobs.id()));
+    assert_eq!(unread.strong_count(), 1);
+    drop(jobs);
+    assert_eq!(unread.strong_count(), 0, "a delivery is still in flight");
+    job.ack();
+}
+
+/// Asks the manager for the number of events when it is dropped.
+struct Asking {
+    manager: WeakEventManager<Arc<Asking>>,
+    published: Arc<AtomicU64>,
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        let manager = self.manager.upgrade().expect("the test has the manager");
+        (self.published).store(manager.stats().published(), Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn an_event_may_call_the_manager_when_its_key_log_frees_it() {
+    for leaves in [false, true] {
+        let manager = EventManager::new(8);
+        let mut reader = topics(&manager).subscribe(());
+        let published = Arc::new(AtomicU64::new(0));
+        let asking = Asking {
+            manager: manager.downgrade(),
+            published: Arc::clone(&published),
+        };
+        assert!(manager.try_notify(Arc::new(asking)).is_ok());
+        if leaves {
+            drop(reader);
+        } else {
+            drop(read(&mut reader));
+            reader.ack();
+            assert_eq!(published.load(Ordering::Relaxed), 0, "not freed yet");
+            now(manager.flush()).unwrap();
+        }
+        assert_eq!(published.load(Ordering::Relaxed), 1, "leaves: {leaves}");
+    }
 }
 
 #[test]
