@@ -276,6 +276,21 @@ fn a_receipt_waits_until_each_reader_has_read_up_to_its_event() {
 }
 
 #[test]
+fn a_receipt_waits_for_the_readers_that_are_no_observers_after_an_observer_has_left() {
+    let manager = EventManager::new(8);
+    let topics = topics(&manager);
+    let observe = || topics.subscribe_with((), SubscribeOptions::new().observer());
+    let (mut reader, leaver, observer) = (topics.subscribe(()), observe(), observe());
+    drop(leaver);
+    let mut done = task::spawn(manager.sync_notify(1));
+    assert_pending!(done.poll());
+    assert_eq!(read(&mut reader), Some(1));
+    reader.ack();
+    assert_eq!(assert_ready_ok!(done.poll()).acked(), 1);
+    assert_eq!(observer.len(), 1);
+}
+
+#[test]
 fn subscribers_of_all_kinds_see_the_same_order() {
     let manager = EventManager::new(64);
     let topics = digits(&manager);
