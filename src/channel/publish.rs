@@ -87,8 +87,9 @@ impl<E> Channel<E> {
             drop_caught(event);
             return Ok(stored);
         }
-        // Overtaking sleeping publishers would break the order of the queue.
-        if state.queue.has_sleepers() || !state.machine.can_store_fast() {
+        // Overtaking sleeping publishers would break the order of the queue; and subscribers that become
+        // full block a publisher that is awake as well.
+        if !state.queue.has_no_waiters() || !state.machine.can_store_fast() {
             return Err(event);
         }
         let stored = state.machine.push_event(event, ticket);

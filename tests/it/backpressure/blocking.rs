@@ -106,3 +106,45 @@ async fn a_filter_blocks_from_its_own_front_on() {
     assert_eq!(heard_by, 0, "those in its way have had their time");
     assert_eq!(manager.subscriber_count(), 1);
 }
+
+#[test]
+fn a_subscriber_blocks_an_awake_publisher_as_soon_as_it_is_full() {
+    let manager = EventManager::new(8);
+    let mut reader = manager.subscribe();
+    for n in 0..8 {
+        manager.try_notify(n).unwrap();
+    }
+    // A place is granted to this publisher, which is never polled again.
+    let mut kept = task::spawn(manager.notify(8));
+    assert_pending!(kept.poll());
+    for n in 0..8 {
+        assert_eq!(read(&mut reader), Some(n));
+    }
+    assert!(kept.is_woken());
+    // That place leaves no room in this window.
+    let _filter = manager.subscribe_filter_with(window(1), |n| {
+        assert!(*n < 100, "event {n}");
+        *n == 9
+    });
+    let mut yields = task::spawn(manager.notify(9));
+    assert_pending!(yields.poll());
+    assert!(yields.is_woken());
+    for n in 10..15 {
+        manager.try_notify(n).unwrap();
+    }
+    // The filter panics and leaves. The others have had their turn, so this publisher yields.
+    let mut turn = task::spawn(manager.notify(100));
+    assert_pending!(turn.poll());
+    assert_eq!((are_blocking(&manager), reader.len()), (vec![false], 5));
+
+    manager.try_notify(15).unwrap();
+    assert_eq!(are_blocking(&manager), [true], "two places are granted");
+    assert!(manager.try_notify(16).is_err());
+    for publisher in [&mut kept, &mut turn] {
+        assert_ready!(publisher.poll()).unwrap();
+    }
+    assert_pending!(yields.poll());
+    assert_eq!(read(&mut reader), Some(10));
+    assert_ready!(yields.poll()).unwrap();
+    assert_eq!(reader.len(), 8);
+}
