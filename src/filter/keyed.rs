@@ -8,6 +8,7 @@ use super::Filtered;
 use crate::ack::Ack;
 use crate::channel::filter::key_log::reader::{KeyClaim, KeyNext, KeyReader};
 use crate::channel::filter::reading::Reading;
+use crate::channel::filter::user_code::Panicked;
 use crate::channel::ticket::Ticket;
 use crate::end_reason::DisconnectCause;
 use crate::receipt::Cause;
@@ -29,8 +30,8 @@ impl<T: Send + 'static> Filtered<T> {
         report_missed: bool,
     ) -> Poll<Option<Received<T>>> {
         loop {
-            // A claim finishes the event in flight, without another step.
-            if !self.reader().claims_next() {
+            let mut taken = self.claim_keyed();
+            if taken.is_none() {
                 self.ack();
                 let missed = if report_missed {
                     self.reader().take_missed()
@@ -42,7 +43,7 @@ impl<T: Send + 'static> Filtered<T> {
                     return Poll::Ready(Some(Received::Missed(missed)));
                 }
                 match self.reader().poll_next(cx.waker()) {
-                    KeyNext::Event => {}
+                    KeyNext::Event => taken = self.take_unowed(),
                     KeyNext::Parked => return Poll::Pending,
                     KeyNext::Ended(reason) => {
                         self.end(reason);
@@ -50,41 +51,54 @@ impl<T: Send + 'static> Filtered<T> {
                     }
                 }
             }
-            if let Some(event) = self.take_keyed() {
-                return Poll::Ready(Some(Received::Event(event)));
-            }
-            #[cfg(feature = "rt")]
-            {
-                self.coop_unpaid += 1;
-                ready!(self.poll_coop(cx));
+            match taken {
+                Some(Ok(event)) => return Poll::Ready(Some(Received::Event(event))),
+                // The event is the first of a batch.
+                None => {}
+                Some(Err(Panicked)) => {
+                    #[cfg(feature = "rt")]
+                    {
+                        self.coop_unpaid += 1;
+                        ready!(self.poll_coop(cx));
+                    }
+                }
             }
         }
     }
 
-    /// Takes the next event. Returns `None` if the subscriber was disconnected meanwhile, or is now, because the
-    /// `Clone` of the event panics.
-    fn take_keyed(&mut self) -> Option<T> {
-        let reader = self.reader();
-        if !reader.claims_next() {
-            let (seq, event) = reader.take_unowed()?;
-            // Nothing is owed: after a panic, only the event is skipped.
-            let event = event.ok()?;
-            self.receive(seq, None, false);
-            return Some(event);
-        }
-        let claimed = reader.claim()?;
-        // Report before the clone, which may panic: the room is free in either case.
-        if claimed.must_report() && !seeded_bug!("key-log-room-unreported") {
-            self.channel.report_queue(self.id(), true);
-        }
-        let KeyClaim { seq, ticket, event } = self.reader().clone_claimed();
-        if let Ok(event) = event {
+    /// Claims the next event of the batch. Returns `None` if the next event is elsewhere. If the `Clone` of the
+    /// event panics, the subscriber is disconnected.
+    #[inline]
+    fn claim_keyed(&mut self) -> Option<Result<T, Panicked>> {
+        let Self {
+            channel, reading, ..
+        } = self;
+        let Reading::KeyLog(reader) = &mut **reading else {
+            unreachable!("called for a reader of a key log")
+        };
+        // Report before the clone, which may call the manager: the room is free.
+        let KeyClaim { seq, ticket, event } = reader.claim(|id| {
+            if !seeded_bug!("key-log-room-unreported") {
+                channel.report_queue(id, true);
+            }
+        })?;
+        if event.is_ok() {
             self.receive(seq, ticket, true);
-            return Some(event);
+        } else {
+            self.needs_ack = true;
+            self.give_up_unreceived(seq, ticket);
         }
-        self.needs_ack = true;
-        self.give_up_unreceived(seq, ticket);
-        None
+        Some(event)
+    }
+
+    /// Takes the next event if it owes no acknowledgement. If the `Clone` of the event panics, only the event
+    /// is skipped.
+    fn take_unowed(&mut self) -> Option<Result<T, Panicked>> {
+        let (seq, event) = self.reader().take_unowed()?;
+        if event.is_ok() {
+            self.receive(seq, None, false);
+        }
+        Some(event)
     }
 
     /// Disconnects the subscriber, and gives up the event that was claimed: its `Clone` has panicked.
@@ -117,10 +131,11 @@ impl<T: Send + 'static> Filtered<T> {
         let reader = self.reader();
         reader.next_seq().filter(|next| *next == seq)?;
         let missed = reader.take_missed();
-        let event = self.take_keyed();
-        if event.is_none() {
+        let taken = self.claim_keyed().or_else(|| self.take_unowed());
+        let Some(Ok(event)) = taken else {
             self.reader().keep_missed(missed);
-        }
-        Some((event?, missed))
+            return None;
+        };
+        Some((event, missed))
     }
 }

@@ -10,9 +10,9 @@ use crate::channel::filter::queue::replayed::ReplayedValues;
 use crate::channel::filter::user_code::Panicked;
 use crate::channel::source::{AfterBacklog, Backlog};
 use crate::channel::subscriber::SubscriberState;
-use crate::channel::subscriber::cursor::CursorState;
 use crate::channel::ticket::Ticket;
 use crate::end_reason::EndReason;
+use crate::subscriber_id::SubscriberId;
 use crate::util::panic_guard::drop_caught;
 use crate::util::spare_waker::with_spare_waker;
 use crate::util::sync::{Arc, Mutex};
@@ -122,12 +122,6 @@ impl<E> KeyReader<E> {
 
     // ---- Reading ----------------------------------------------------------------------------
 
-    /// Returns whether the next event is to be claimed, which also finishes the event in flight.
-    #[inline]
-    pub(crate) fn claims_next(&mut self) -> bool {
-        self.replayed.get_mut().is_none() && self.batch.peek().is_some()
-    }
-
     /// Takes the number of events missed before the next event.
     pub(crate) fn take_missed(&mut self) -> u64 {
         let missed = match self.replayed.get_mut() {
@@ -212,33 +206,33 @@ impl<E> KeyReader<E> {
         Some(taken)
     }
 
-    /// Claims the next event of the batch, which [`clone_claimed`](Self::clone_claimed) then returns. Returns
-    /// `None` if the subscriber was detached: the event is then in the backlog.
+    /// Claims the next event of the batch, which also finishes the event in flight. Returns `None` if the
+    /// next event is elsewhere, or if the subscriber was detached: the event is then in the backlog.
+    ///
+    /// Calls `report` if the channel requests a report; then clones the event, which runs user code.
     #[inline]
-    pub(crate) fn claim(&mut self) -> Option<CursorState> {
+    pub(crate) fn claim(&mut self, report: impl FnOnce(SubscriberId)) -> Option<KeyClaim<E>> {
+        if self.replayed.get_mut().is_some() {
+            return None;
+        }
         let slot = self.batch.peek()?;
         let subscriber = &self.subscriber;
         let (seq, level) = (slot.event().seq(), slot.level(subscriber.is_observer));
-        if let Ok(claimed) = subscriber.claim_at(subscriber.cursor.load(), seq, level) {
-            self.missed = 0;
-            return Some(claimed);
+        let Ok(state) = subscriber.claim_at(subscriber.cursor.load(), seq, level) else {
+            self.batch.end();
+            return None;
+        };
+        self.missed = 0;
+        if state.must_report() {
+            report(subscriber.id);
         }
-        self.batch.end();
-        None
-    }
-
-    /// Clones the claimed event. Runs user code.
-    #[inline]
-    pub(crate) fn clone_claimed(&mut self) -> KeyClaim<E> {
-        let slot = (self.batch.peek()).expect("the claimed event is in the batch");
-        let is_awaited = slot.level(self.subscriber().is_observer).is_some();
         let claimed = KeyClaim {
-            seq: slot.event().seq(),
-            ticket: slot.ticket.as_ref().filter(|_| is_awaited).cloned(),
+            seq,
+            ticket: slot.ticket.as_ref().filter(|_| level.is_some()).cloned(),
             event: slot.event().clone_event(),
         };
         self.batch.advance();
-        claimed
+        Some(claimed)
     }
 
     /// Drops the unread events that the channel keeps for the reader, which is dropped next.
