@@ -10,7 +10,8 @@
 //! [`Subscription`](crate::Subscription) with fewer events: the same order, overflow policies,
 //! [deliveries](crate::Deliveries) and receipts. Wanted events wait in a queue of the
 //! subscription's own, bounded by the window. A filtered subscription therefore keeps no event in
-//! memory for other subscribers. With a full window, a filtered subscription blocks publishers of
+//! memory for other subscribers. (The subscribers of a key of [topics](crate::Topics#clones) share its
+//! events.) With a full window, a filtered subscription blocks publishers of
 //! wanted events, and publishers waiting for a [permit](crate::Permit), as any filter may match the
 //! later event.
 //!
@@ -71,7 +72,8 @@ pub(crate) use subscribe::check_options;
 ///
 /// As with a [`Subscription`](crate::Subscription), polling for the next item acknowledges the
 /// event of the previous item, and so does [`ack`](Self::ack). Dropping the stream does not: the
-/// event in flight counts as dropped. Items are moved, not cloned: `T` need not be `Clone`.
+/// event in flight counts as dropped. The values of a predicate are moved, not cloned: `T` need not be
+/// `Clone`. The events of [topics](crate::Topics#clones) are cloned.
 ///
 /// On tokio (feature `rt`), the stream takes part in the task's coop budget like a plain
 /// subscription.

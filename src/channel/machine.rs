@@ -29,7 +29,6 @@ use crate::channel::subscriber::SubscriberState;
 use crate::options::Overflow;
 use crate::subscriber_id::SubscriberId;
 use crate::util::check_pace::CheckPace;
-#[cfg(feature = "tracing")]
 use crate::util::sync::Arc;
 
 mod blockers;
@@ -270,9 +269,9 @@ impl<E> Machine<E> {
     }
 
     /// Returns a subscriber that reads the log of the channel; `None` if the subscriber is filtered.
-    pub(crate) fn log_reader(&self, key: u64) -> Option<&SubscriberState> {
+    pub(crate) fn log_reader(&self, key: u64) -> Option<&Arc<SubscriberState>> {
         let member = self.member(key);
-        (member.queue.is_none()).then_some(&*member.subscriber)
+        (member.queue.is_none()).then_some(&member.subscriber)
     }
 
     fn member(&self, key: u64) -> &Member<E> {

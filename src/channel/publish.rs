@@ -1,8 +1,8 @@
 //! Publishing: the fast path, and the slow path, which may wait in the queue.
 //!
 //! **How an event is stored.**
-//! 1. [`Channel::try_store_fast`] stores the event under a single lock if no publisher is queued, no filter
-//!    must be evaluated, and no subscriber needs to be checked for room.
+//! 1. [`Channel::try_store_fast`] stores the event under a single lock if no publisher waits for a place, no
+//!    filter must be evaluated, and no subscriber needs to be checked for room.
 //! 2. Otherwise the filters are evaluated for the event, outside the lock: predicates are user code.
 //!    A filter that joins after that makes the evaluation stale ([`Stale`]), and the filters that are
 //!    missing are evaluated ([`Channel::with_evaluation`]).
@@ -67,7 +67,8 @@ impl<E> Channel<E> {
 
     /// Stores the event on the fast path, or returns the event.
     ///
-    /// The fast path needs an empty wait queue, no filters, and no subscriber close to a full window.
+    /// The fast path needs that no publisher waits for a place, no filters, and no subscriber close to a full
+    /// window.
     #[expect(
         clippy::inline_always,
         reason = "a call would move the result through memory, at half the cost of storing"
@@ -87,8 +88,8 @@ impl<E> Channel<E> {
             drop_caught(event);
             return Ok(stored);
         }
-        // Overtaking sleeping publishers would break the order of the queue; and subscribers that become
-        // full block a publisher that is awake as well.
+        // Beside waiting publishers, the slow path decides: a sleeping publisher must not be overtaken, and a
+        // subscriber that the event fills must be recorded as blocking.
         if !state.queue.has_no_waiters() || !state.machine.can_store_fast() {
             return Err(event);
         }

@@ -43,19 +43,18 @@ impl<E> State<E> {
         }
     }
 
-    /// Takes out the entry of a reader of the log, if the reader is parked.
+    /// Takes out the waker of a parked reader of the log.
     #[inline]
     fn unpark(&mut self, reader: &SubscriberState) -> Option<Waker> {
         let machine = &self.machine;
         self.parked.unpark(reader, |key| machine.subscriber(key))
     }
 
-    /// Does the same for a subscriber of any kind. The waker of a filtered subscriber is in its queue, or in
-    /// the log of its key.
-    fn unpark_member(&mut self, key: u64) -> Option<Waker> {
-        let machine = &self.machine;
-        let reader = machine.log_reader(key)?;
-        self.parked.unpark(reader, |key| machine.subscriber(key))
+    /// Takes out the waker of a subscriber that was disconnected and reads the log. The waker of a filtered
+    /// subscriber is in its queue, or in the log of its key.
+    fn unpark_disconnected(&mut self, key: u64) -> Option<Waker> {
+        let reader = self.machine.log_reader(key).map(Arc::clone)?;
+        self.unpark(&reader)
     }
 
     /// Finishes the event in flight, then loads the next events into `source`, or parks the subscriber.
@@ -265,7 +264,7 @@ impl<E> Channel<E> {
         self.run(|state, effects| {
             let was_attached = state.machine.disconnect(id, cause, effects);
             if was_attached {
-                effects.wake(state.unpark_member(id.number));
+                effects.wake(state.unpark_disconnected(id.number));
                 state.after_leave(effects);
             }
             was_attached
@@ -278,7 +277,7 @@ impl<E> Channel<E> {
     pub(crate) fn disconnect_handler(&self, id: SubscriberId) {
         self.run(|state, effects| {
             if state.machine.withdraw(id, effects) {
-                effects.drop_waker(state.unpark_member(id.number));
+                effects.drop_waker(state.unpark_disconnected(id.number));
                 state.after_leave(effects);
             }
         });

@@ -49,7 +49,8 @@ impl<T> AnySubscription for Filtered<T> {
         self.end_reason()
     }
 
-    /// Values are moved, not cloned: a claimed value is always yielded.
+    /// A claimed value is always yielded: a queue moves its values, and the reader of a key gives up an event
+    /// whose `Clone` panics.
     #[inline]
     fn has_unyielded(&self) -> bool {
         false
